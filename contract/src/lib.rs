@@ -1,0 +1,10 @@
+//! The words of the mesh as plain data: names, contracts and what is checked about them.
+//!
+//! In: the text of a contract in any form users have. Out: the canonical [`model::Product`], and every problem at once.
+//! Holds always: no Arrow, no DataFusion, no tokio, no I/O.
+//!
+//! Start reading at [`model::Product`] for what a contract says, and at `parse` for how it is read.
+
+pub mod model;
+pub mod name;
+pub mod types;

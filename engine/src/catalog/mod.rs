@@ -1,0 +1,287 @@
+//! The register of products: what was registered, resolved for planning, at one moment.
+//!
+//! In: records from a [`CatalogStore`] and the mesh's documents. Out: an immutable [`CatalogSnapshot`].
+//! Holds always:
+//! - a snapshot never changes; a new one is swapped in as a whole, and running queries keep theirs;
+//! - listings and planning use resolved columns and never read storage.
+//!
+//! Start reading at [`CatalogSnapshot::resolve`].
+
+pub mod register;
+
+use std::fmt;
+use std::sync::Arc;
+
+use arrow::datatypes::SchemaRef;
+use async_trait::async_trait;
+use meshweave_contract::model::{Column, Product};
+use meshweave_contract::name::{DomainName, ProductId, TableName};
+
+use crate::error::Result;
+use crate::storage::DomainStorage;
+
+/// The state of the catalog at one moment.
+#[derive(Debug)]
+pub struct CatalogSnapshot {
+    /// Grows with every change.
+    pub version: u64,
+    /// The catalog's name in SQL (`mesh` unless configured).
+    pub catalog_name: String,
+    /// Every domain, sorted by folded name.
+    pub domains: Vec<Arc<Domain>>,
+    /// Every live product version, sorted by folded name, then version.
+    pub entries: Vec<Arc<Entry>>,
+    /// What could not be read, and why; the rest of the mesh is unaffected.
+    pub problems: Vec<CatalogProblem>,
+}
+
+/// One domain of the mesh.
+#[derive(Debug)]
+pub struct Domain {
+    /// Its name.
+    pub name: DomainName,
+    /// The team that answers for it.
+    pub owner_team: Option<String>,
+    /// Where to reach it.
+    pub contact: Option<String>,
+    /// Its storage.
+    pub storage: DomainStorage,
+    /// Fills contracts without a storage location; `{product}`, `{version}`, `{major}` are replaced.
+    pub location_template: Option<String>,
+}
+
+/// One registered product version.
+#[derive(Debug)]
+pub struct Entry {
+    /// What its contract says, with the domain's defaults filled in (owner's team, storage location).
+    pub product: Product,
+    /// The domain it belongs to.
+    pub domain: Arc<Domain>,
+    /// The contract's text as it was written, byte for byte.
+    pub text: Arc<[u8]>,
+    /// The form it was written in, in words (`datamesh.io/v1`, `ODCS 3.1.0`).
+    pub form: String,
+    /// `sha256:` and hex digits over the canonical form.
+    pub hash: String,
+    /// Its tables, in the contract's order; the first is the main one.
+    pub tables: Vec<ResolvedTable>,
+    /// RFC 3339, when known.
+    pub registered_at: Option<String>,
+    /// The principal who registered it, when known.
+    pub registered_by: Option<String>,
+}
+
+impl Entry {
+    /// Name and version.
+    pub fn id(&self) -> &ProductId {
+        &self.product.id
+    }
+}
+
+/// One table with the columns that SQL sees.
+#[derive(Debug, Clone)]
+pub struct ResolvedTable {
+    /// Its name; the main table bears the product's.
+    pub name: TableName,
+    /// Arrow columns; none until a contract without a schema was looked at once.
+    pub schema: Option<SchemaRef>,
+    /// The same columns with everything the contract says of each.
+    pub columns: Vec<Column>,
+}
+
+/// Something of the mesh that could not be read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CatalogProblem {
+    /// The product or domain, as far as known.
+    pub subject: String,
+    /// File, line and column where there is one.
+    pub place: String,
+    /// What is wrong.
+    pub message: String,
+}
+
+/// One part of a name in SQL.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct NamePart {
+    /// Without its quotes.
+    pub text: String,
+    /// Whether it was quoted; then it is matched exactly.
+    pub quoted: bool,
+}
+
+/// What a name in SQL stands for.
+#[derive(Debug, Clone)]
+pub enum Resolved {
+    /// A table of a product.
+    Product {
+        /// The product version.
+        entry: Arc<Entry>,
+        /// Index in [`Entry::tables`].
+        table: usize,
+    },
+    /// A table of the reserved domain `mesh`, by its name (`products`, `columns`, …).
+    System(String),
+    /// A table of `information_schema`, by its name.
+    InformationSchema(String),
+}
+
+impl Resolved {
+    /// The key in the version vector, when it has one: `domain.product@major`, with `.table` before the `@` for a further table.
+    pub fn key(&self) -> Option<String> {
+        match self {
+            Self::Product { entry, table: 0 } => Some(entry.id().major_key()),
+            Self::Product { entry, table } => {
+                let id = entry.id();
+                Some(format!("{}.{}@{}", id.name, entry.tables[*table].name, id.version.major))
+            }
+            Self::System(_) | Self::InformationSchema(_) => None,
+        }
+    }
+}
+
+/// Where registered product versions are kept: append-only, with compare-and-set.
+#[async_trait]
+pub trait CatalogStore: fmt::Debug + Send + Sync {
+    /// In words, for people: `folder ./mesh`, `sqlite catalog.db`.
+    fn describe(&self) -> String;
+
+    /// Everything there is, and the version it adds up to.
+    ///
+    /// # Errors
+    /// [`crate::Failure::Unavailable`] when the store does not answer. A record that cannot be read is a problem of its own,
+    /// never an error of the whole.
+    async fn load(&self) -> Result<StoredCatalog>;
+
+    /// Adds product versions when the catalog still has the version `expected`; all or nothing.
+    ///
+    /// # Errors
+    /// [`crate::Failure::CatalogConflict`] when somebody was faster; [`crate::Failure::Unavailable`] when the store does not answer.
+    async fn append(&self, expected: u64, records: &[Record]) -> Result<u64>;
+}
+
+/// What a store holds.
+#[derive(Debug, Clone, Default)]
+pub struct StoredCatalog {
+    /// Grows with every append (and with every edit of a folder).
+    pub version: u64,
+    /// Every record, any order.
+    pub records: Vec<Record>,
+    /// What could not be read.
+    pub problems: Vec<CatalogProblem>,
+}
+
+/// One registered product version as it is stored.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Record {
+    /// Name and version.
+    pub id: ProductId,
+    /// The contract's text, byte for byte.
+    pub text: Vec<u8>,
+    /// Whether the text is JSON (`.json`) or YAML (`.yaml`).
+    pub is_json: bool,
+    /// Where the text lies, for error messages.
+    pub place: String,
+    /// Its resolved columns, when known: the text of `<version>.schema.json`.
+    pub resolved: Option<ResolvedColumns>,
+    /// `sha256:` and hex digits over the canonical form; empty when not computed yet.
+    pub hash: String,
+    /// RFC 3339.
+    pub registered_at: Option<String>,
+    /// The principal.
+    pub registered_by: Option<String>,
+}
+
+/// The resolved columns of a product version: `<version>.schema.json`.
+#[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ResolvedColumns {
+    /// The format's version; 1.
+    pub v: u32,
+    /// The register's subject: `domain.product`.
+    pub subject: String,
+    /// The product version.
+    pub version: String,
+    /// `contract`, `avro`, `observed`: where the columns come from.
+    pub source: String,
+    /// Where the product lies when the contract names no location (from `--storage` or the domain's template), per table.
+    #[serde(default, skip_serializing_if = "std::collections::BTreeMap::is_empty")]
+    pub locations: std::collections::BTreeMap<String, String>,
+    /// Tables in order, with concrete column types.
+    pub tables: Vec<ResolvedTableColumns>,
+}
+
+/// The columns of one table in [`ResolvedColumns`].
+#[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ResolvedTableColumns {
+    /// The table's name.
+    pub name: TableName,
+    /// In order.
+    pub columns: Vec<ResolvedColumn>,
+}
+
+/// One column in [`ResolvedColumns`].
+#[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ResolvedColumn {
+    /// Its spelling, as stored.
+    pub name: String,
+    /// Concrete: maps to exactly one Arrow type.
+    #[serde(rename = "type")]
+    pub logical_type: meshweave_contract::types::LogicalType,
+    /// Whether it may be null.
+    pub nullable: bool,
+}
+
+impl CatalogSnapshot {
+    /// Finds what a name in SQL stands for (surfaces section 3): one to four parts, `@major`, further tables, folding.
+    ///
+    /// - `visible`: what the caller may discover; the rest does not exist for them, not even as a suggestion.
+    ///
+    /// # Errors
+    /// [`crate::Failure::ProductNotFound`] and [`crate::Failure::NameNotFound`], with the nearest visible names.
+    pub fn resolve(
+        &self,
+        name: &[NamePart],
+        default_schema: Option<&str>,
+        visible: &dyn Fn(&Product) -> bool,
+    ) -> Result<Resolved> {
+        let _ = (name, default_schema, visible);
+        todo!("catalog room")
+    }
+}
+
+/// The catalog of a process: its store, the mesh's documents, and the current snapshot.
+#[derive(Debug)]
+pub struct Catalog {
+    snapshot: parking_lot::RwLock<Arc<CatalogSnapshot>>,
+}
+
+impl Catalog {
+    /// A catalog that never changes: for tests and for tools that bring their own snapshot.
+    pub fn fixed(snapshot: CatalogSnapshot) -> Self {
+        Self { snapshot: parking_lot::RwLock::new(Arc::new(snapshot)) }
+    }
+
+    /// Reads `mesh.yaml` and the domains' documents under `mesh`, opens the store they name, and loads the first snapshot.
+    ///
+    /// # Errors
+    /// [`crate::Failure::InvalidConfiguration`] with file, line and column.
+    pub async fn open(mesh: &std::path::Path, settings: &crate::settings::Settings) -> Result<Self> {
+        let _ = (mesh, settings);
+        todo!("catalog room")
+    }
+
+    /// The catalog as it is now.
+    pub fn snapshot(&self) -> Arc<CatalogSnapshot> {
+        Arc::clone(&self.snapshot.read())
+    }
+
+    /// Loads the store again and swaps the snapshot when something changed.
+    ///
+    /// # Errors
+    /// [`crate::Failure::Unavailable`]; the old snapshot stays.
+    pub async fn refresh(&self) -> Result<Arc<CatalogSnapshot>> {
+        todo!("catalog room")
+    }
+}

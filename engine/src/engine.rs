@@ -1,0 +1,210 @@
+//! The engine's façade: one statement in, one answer out.
+//!
+//! Start reading at [`Engine::query`].
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use arrow::array::RecordBatch;
+use arrow::datatypes::{DataType, SchemaRef};
+use datafusion::common::ScalarValue;
+use datafusion::execution::SendableRecordBatchStream;
+
+use crate::catalog::{Catalog, CatalogSnapshot};
+use crate::connect::Connectors;
+use crate::context::{QueryContext, ScanReport, Usage};
+use crate::error::Result;
+use crate::policy::PolicyEngine;
+use crate::settings::Settings;
+use crate::state::StateStore;
+use crate::version::VersionVector;
+
+/// What an engine is made of.
+#[derive(Debug)]
+pub struct Parts {
+    /// The mesh folder (it holds `mesh.yaml`).
+    pub mesh: PathBuf,
+    /// This process's settings.
+    pub settings: Settings,
+    /// How each kind of storage is read.
+    pub connectors: Connectors,
+    /// Who may do what.
+    pub policy: Arc<dyn PolicyEngine>,
+}
+
+/// The query engine of one mesh; shared by every door of a process.
+#[derive(Debug)]
+pub struct Engine {
+    /// This process's settings.
+    pub(crate) settings: Settings,
+    /// Products, and where they are registered.
+    pub(crate) catalog: Catalog,
+    /// How each kind of storage is read.
+    pub(crate) connectors: Connectors,
+    /// Who may do what.
+    pub(crate) policy: Arc<dyn PolicyEngine>,
+    /// Manifests by hash.
+    pub(crate) state: StateStore,
+}
+
+/// One statement and what fills its parameters.
+#[derive(Debug, Clone, Default)]
+pub struct Statement {
+    /// SQL text.
+    pub sql: String,
+    /// Values for `$1`, `?` and `:name`.
+    pub parameters: Parameters,
+}
+
+impl Statement {
+    /// A statement without parameters.
+    pub fn new(sql: impl Into<String>) -> Self {
+        Self { sql: sql.into(), parameters: Parameters::None }
+    }
+}
+
+/// Values for the parameters of a statement.
+#[derive(Debug, Clone, Default)]
+pub enum Parameters {
+    /// None were given.
+    #[default]
+    None,
+    /// For `$1`, `$2`, … or each `?`, in order.
+    Positional(Vec<ScalarValue>),
+    /// For `:name`.
+    Named(BTreeMap<String, ScalarValue>),
+}
+
+/// One parameter of a statement.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ParameterInfo {
+    /// `$1`, `$2`, …, or the name of a `:name` parameter.
+    pub name: String,
+    /// Its inferred type; none where the statement does not tell.
+    pub data_type: Option<DataType>,
+}
+
+/// What can be told of a statement without touching storage.
+#[derive(Debug, Clone)]
+pub struct StatementInfo {
+    /// The columns of its answer.
+    pub schema: SchemaRef,
+    /// Its parameters, in order.
+    pub parameters: Vec<ParameterInfo>,
+}
+
+/// A statement whose products are granted and pinned and whose plan is made; nothing has run yet.
+#[derive(Debug)]
+pub struct Planned {
+    _private: (),
+}
+
+impl Planned {
+    /// The columns of the answer.
+    pub fn schema(&self) -> SchemaRef {
+        todo!("plan room")
+    }
+
+    /// The pinned version of every product in it.
+    pub fn versions(&self) -> &VersionVector {
+        todo!("plan room")
+    }
+
+    /// Waits for admission and starts the work; dropping the answer stops it.
+    ///
+    /// # Errors
+    /// [`crate::Failure::Exhausted`] when too many queries wait; cancellation and deadline of the context.
+    pub async fn run(self) -> Result<Answer> {
+        todo!("run room")
+    }
+}
+
+/// Record batches, and what they were computed from. Dropping it stops the work down to the storage requests.
+pub struct Answer {
+    /// The columns.
+    pub schema: SchemaRef,
+    /// The batches; its errors carry our [`crate::Error`] inside.
+    pub stream: SendableRecordBatchStream,
+    /// The pinned version of every product in it.
+    pub versions: VersionVector,
+    /// What it has asked of storage so far; complete when the stream has ended.
+    pub usage: Arc<Usage>,
+    /// The query's context.
+    pub context: QueryContext,
+}
+
+impl std::fmt::Debug for Answer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Answer").field("schema", &self.schema).field("versions", &self.versions).finish_non_exhaustive()
+    }
+}
+
+impl Answer {
+    /// Reads it to its end.
+    ///
+    /// # Errors
+    /// The first error of the stream.
+    pub async fn collect(self) -> Result<Vec<RecordBatch>> {
+        todo!("run room")
+    }
+
+    /// What each scan was given, in planning order.
+    pub fn scans(&self) -> Vec<ScanReport> {
+        self.context.scans.reports()
+    }
+}
+
+impl Engine {
+    /// Reads the mesh's documents, opens its catalog and its state.
+    ///
+    /// # Errors
+    /// [`crate::Failure::InvalidConfiguration`] for a wrong document, [`crate::Failure::Unavailable`] for a catalog that does not answer.
+    pub async fn open(parts: Parts) -> Result<Arc<Self>> {
+        let _ = parts;
+        todo!("engine")
+    }
+
+    /// The catalog as it is now.
+    pub fn snapshot(&self) -> Arc<CatalogSnapshot> {
+        self.catalog.snapshot()
+    }
+
+    /// This process's settings.
+    pub fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    /// Plans and runs one statement.
+    ///
+    /// # Errors
+    /// Every kind; see [`crate::Failure`].
+    pub async fn query(&self, ctx: &QueryContext, statement: &Statement) -> Result<Answer> {
+        self.plan(ctx, statement, None).await?.run().await
+    }
+
+    /// Grants, pins and plans one statement; nothing runs yet.
+    ///
+    /// - `pins`: versions to use instead of the newest, from an earlier answer or a ticket.
+    ///
+    /// # Errors
+    /// Every kind; see [`crate::Failure`].
+    pub async fn plan(
+        &self,
+        ctx: &QueryContext,
+        statement: &Statement,
+        pins: Option<&VersionVector>,
+    ) -> Result<Planned> {
+        let _ = (ctx, statement, pins);
+        todo!("plan room")
+    }
+
+    /// Tells the columns and the parameters of a statement. Decides the policy; touches no storage.
+    ///
+    /// # Errors
+    /// As [`Self::plan`], except those of storage.
+    pub async fn describe(&self, ctx: &QueryContext, sql: &str) -> Result<StatementInfo> {
+        let _ = (ctx, sql);
+        todo!("plan room")
+    }
+}

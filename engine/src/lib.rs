@@ -1,0 +1,23 @@
+//! SQL text and a principal in, record batches out.
+//!
+//! One query goes one way: parse, resolve names against one snapshot, decide, pin, open, plan, run, stream.
+//! Holds always: no gRPC and no HTTP here; no storage is touched before the policy has decided.
+//!
+//! Start reading at [`Engine::query`].
+
+pub mod catalog;
+pub mod connect;
+pub mod context;
+pub mod engine;
+pub mod error;
+pub mod policy;
+pub mod principal;
+pub mod settings;
+pub mod state;
+pub mod storage;
+pub mod version;
+
+pub use engine::{Answer, Engine, Parameters, Parts, Planned, Statement, StatementInfo};
+pub use context::QueryContext;
+pub use error::{Error, Failure, Kind, Result};
+pub use principal::Principal;
