@@ -7,4 +7,6 @@
 
 pub mod model;
 pub mod name;
+pub mod parse;
+pub mod problem;
 pub mod types;

@@ -17,10 +17,7 @@ use serde::{Deserialize, Serialize};
 ///
 /// `customer-lifetime-value`, `Customer_Lifetime_Value` and `customer_lifetime_value` fold alike.
 pub fn fold(name: &str) -> String {
-    name.chars()
-        .flat_map(char::to_lowercase)
-        .map(|c| if c == '-' { '_' } else { c })
-        .collect()
+    name.chars().flat_map(char::to_lowercase).map(|c| if c == '-' { '_' } else { c }).collect()
 }
 
 /// Why a text is not a name.

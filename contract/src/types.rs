@@ -166,12 +166,12 @@ impl LogicalType {
                 item.accepts(i) && (*item_nullable || !n)
             }
             (T::Map { key, value, .. }, T::Map { key: k, value: v, .. }) => key.accepts(k) && value.accepts(v),
-            (T::Struct { fields }, T::Struct { fields: stored }) => fields.iter().all(|field| {
-                match stored.iter().find(|s| s.name == field.name) {
+            (T::Struct { fields }, T::Struct { fields: stored }) => {
+                fields.iter().all(|field| match stored.iter().find(|s| s.name == field.name) {
                     Some(s) => field.logical_type.accepts(&s.logical_type) && (field.nullable || !s.nullable),
                     None => field.nullable,
-                }
-            }),
+                })
+            }
             (wide, narrow) => match (wide.whole_bits(), narrow.whole_bits()) {
                 (Some((w, signed)), Some((n, narrow_signed))) => match (signed, narrow_signed) {
                     (true, true) | (false, false) => w >= n,

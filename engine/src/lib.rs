@@ -17,7 +17,7 @@ pub mod state;
 pub mod storage;
 pub mod version;
 
-pub use engine::{Answer, Engine, Parameters, Parts, Planned, Statement, StatementInfo};
 pub use context::QueryContext;
+pub use engine::{Answer, Engine, Parameters, Parts, Planned, Statement, StatementInfo};
 pub use error::{Error, Failure, Kind, Result};
 pub use principal::Principal;

@@ -42,7 +42,8 @@ mod tests {
 
     #[test]
     fn the_json_form_is_the_one_of_the_surfaces() {
-        let text = r#"{"v":1,"products":{"commerce.orders@1":{"delta":912},"crm.customer@3":{"manifest":"sha256:ab"}}}"#;
+        let text =
+            r#"{"v":1,"products":{"commerce.orders@1":{"delta":912},"crm.customer@3":{"manifest":"sha256:ab"}}}"#;
         let vector: VersionVector = serde_json::from_str(text).unwrap();
         assert_eq!(serde_json::to_string(&vector).unwrap(), text);
     }
