@@ -49,7 +49,21 @@ fn faults_of_the_text() {
         parse(text, name).problems.iter().map(short).collect::<Vec<_>>().join("\n")
     };
     let all: Vec<String> = texts().iter().map(line).collect();
-    insta::assert_snapshot!(all.join("\n"), @"");
+    insta::assert_snapshot!(all.join("\n"), @r"
+    bytes.yaml:1:12 encoding a byte is not UTF-8
+    utf16.yaml:1:1 encoding the text is UTF-16
+    nul.yaml:1:10 encoding the text holds the control character '\0'
+    mark.yaml:1:1 byte-order-mark the text starts with a byte order mark
+    mark.yaml:1:1 unknown-form the document is none of the forms that are read
+    deep.yaml:1:67 too-deep blocks are nested deeper than 64 levels
+    deep.json:1:70 too-deep blocks are nested deeper than 64 levels
+    large.yaml:1:1 too-large the text has 1048577 bytes, more than 1048576
+    bomb.yaml:1:1 unknown-form the document is none of the forms that are read
+    bomb.yaml:2:8 alias a YAML alias stands here
+    bomb.yaml:2:12 alias a YAML alias stands here
+    bomb.yaml:3:5 alias a YAML alias stands here
+    bomb.yaml:3:9 alias a YAML alias stands here
+    ");
 }
 
 #[test]

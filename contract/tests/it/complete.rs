@@ -11,7 +11,7 @@ use serde_json::Value;
 use crate::forms::{document, names, read};
 
 /// Words by which a form is recognised, and the fixed word that says a schema is a table.
-const STRUCTURE: [&str; 10] = [
+const STRUCTURE: [&str; 11] = [
     "apiVersion datamesh.io/v1",
     "apiVersion meshweave/v1",
     "apiVersion v3.1.0",
@@ -21,6 +21,7 @@ const STRUCTURE: [&str; 10] = [
     "kind Materialization",
     "kind DataContract",
     "schema.type object",
+    "schema.logicalType object",
     "schema.type table",
 ];
 
@@ -99,7 +100,9 @@ fn lost(name: &str, drop_from_product: Option<&str>) -> Vec<String> {
     let is_kept = |path: &str, leaf: &str| {
         let column = path.ends_with("references").then(|| leaf.rsplit_once('.')).flatten();
         let in_parts = column.is_some_and(|(to, column)| kept.contains(to) && kept.contains(column));
-        in_parts || spellings(leaf).iter().any(|s| kept.contains(s))
+        // A format is told with its type: `string (date-time)`.
+        let as_format = path.ends_with(".format") && kept.iter().any(|k| k.ends_with(&format!(" ({leaf})")));
+        in_parts || as_format || spellings(leaf).iter().any(|s| kept.contains(s))
     };
     let lost = all.into_iter().filter(|(path, leaf)| !is_structure(path, leaf) && !is_kept(path, leaf));
     lost.map(|(path, leaf)| format!("{name}: {path}: {leaf}")).collect()

@@ -114,8 +114,15 @@ impl Columns<'_> {
     fn key(&mut self, fields: &mut Fields<'_>, column: &mut Column, report: &mut Report) {
         let is_key = fields.flag("primaryKey", report).unwrap_or_default();
         // The standard's default position is -1: none.
-        let position = fields.take("primaryKeyPosition").filter(|v| v.node.scalar() != Some("-1"));
-        let position = position.and_then(|v| v.whole(report)).and_then(|p| u32::try_from(p).ok());
+        let written = fields.take("primaryKeyPosition");
+        let position = match &written {
+            Some(value) if value.node.scalar() == Some("-1") => {
+                keep(&mut column.custom, "primaryKeyPosition", value.json());
+                None
+            }
+            Some(value) => value.whole(report).and_then(|p| u32::try_from(p).ok()).filter(|p| *p > 0),
+            None => None,
+        };
         column.nullable = !fields.flag("required", report).unwrap_or_default() && !is_key;
         if is_key {
             column.key_position = Some(position.unwrap_or(self.next_key));
@@ -259,6 +266,9 @@ fn exact(
         (promised, physical) => promised.accepts(physical),
     };
     if same_family {
+        if let Some(word) = word {
+            keep(&mut column.custom, "logicalType", word.into());
+        }
         column.range.max_length = column.range.max_length.or(physical.max_length);
         return physical.logical_type;
     }
