@@ -9,7 +9,6 @@
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a task runner speaks on the terminal")]
 #![expect(clippy::disallowed_methods, reason = "a door: it reads the environment")]
 
-mod adbc;
 mod bench;
 mod book;
 mod environment;

@@ -10,7 +10,7 @@ use clap::Args;
 
 use crate::process::{cargo_command, quiet};
 use crate::tests_built::{self, TestProgram};
-use crate::{adbc, book, environment};
+use crate::{book, environment};
 
 /// Which suites to run.
 #[derive(Debug, Clone, Args)]
@@ -45,9 +45,10 @@ enum Work {
     Format,
     Lint,
     Crates(&'static [&'static str]),
+    /// The integration tests of the command line whose path begins with this module.
+    CommandLine(&'static str),
     DocTests,
     ApiDocs,
-    Adbc,
     Book,
 }
 
@@ -82,8 +83,10 @@ pub(crate) fn all() -> Vec<Suite> {
             Work::Crates(&["meshweave-connectors"]),
         ),
         suite("flight", "Flight SQL, raw messages", &[], Work::Crates(&["meshweave-flight-server"])),
-        suite("cli", "the binary, .slt files, plan snapshots, TPC-H", &[Need::S3Server], Work::Crates(&["meshweave"])),
-        suite("adbc", "the real ADBC driver from Python", &[Need::Python], Work::Adbc),
+        suite("cli", "the binary, .slt files, plan snapshots", &[], Work::Crates(&["meshweave"])),
+        suite("tpch", "22 queries over Parquet and Delta", &[], Work::CommandLine("tpch::")),
+        suite("stores", "two domains, two stores, counted bytes", &[Need::S3Server], Work::CommandLine("stores::")),
+        suite("adbc", "the real ADBC driver", &[Need::Python, Need::S3Server], Work::CommandLine("adbc::")),
         suite("doc-tests", "examples in the documentation", &[], Work::DocTests),
         suite("lint", "clippy, warnings as errors", &[], Work::Lint),
         suite("api-docs", "rustdoc, warnings as errors", &[], Work::ApiDocs),
@@ -139,18 +142,31 @@ impl Run {
                 quiet(cargo_command().args(["doc", "--workspace", "--no-deps"]).env("RUSTDOCFLAGS", "-D warnings"))
                     .map(|_| 1)
             }
-            Work::Adbc => adbc::run(),
+            Work::CommandLine(module) => self.command_line(module),
             Work::Book => book::check(),
         }
     }
 
+    fn command_line(&self, module: &str) -> Result<usize> {
+        let variables = self.variables();
+        let mut passed = 0;
+        for program in self.programs()?.iter().filter(|p| p.package == "meshweave" && p.kind == "test") {
+            passed += tests_built::run(program, &[module], &variables)?;
+        }
+        if passed == 0 {
+            bail!("the command line has no tests in {module}");
+        }
+        Ok(passed)
+    }
+
     fn crates(&self, packages: &[&str]) -> Result<usize> {
         let variables = self.variables();
+        let skip = if packages == ["meshweave"] { LONG_MODULES.map(|m| ["--skip", m]).concat() } else { Vec::new() };
         let mut passed = 0;
         for package in packages {
             let before = passed;
             for program in self.programs()?.iter().filter(|p| p.package == *package) {
-                passed += tests_built::run(program, &variables)?;
+                passed += tests_built::run(program, &skip, &variables)?;
             }
             if passed == before {
                 bail!("{package} has no tests");
@@ -159,6 +175,9 @@ impl Run {
         Ok(passed)
     }
 }
+
+/// Modules of the command line's integration tests that are suites of their own.
+const LONG_MODULES: [&str; 3] = ["tpch::", "stores::", "adbc::"];
 
 /// Runs the chosen suites and prints one line for each.
 ///

@@ -68,12 +68,13 @@ fn package_name(id: &str) -> String {
     }
 }
 
-/// Runs one test program and gives how many of its tests passed.
+/// Runs one test program with `arguments` for its harness and gives how many of its tests passed.
 ///
 /// # Errors
 /// When a test fails (the program's words are on the terminal), or is ignored.
-pub(crate) fn run(program: &TestProgram, variables: &[(String, String)]) -> Result<usize> {
+pub(crate) fn run(program: &TestProgram, arguments: &[&str], variables: &[(String, String)]) -> Result<usize> {
     let output = Command::new(&program.executable)
+        .args(arguments)
         .current_dir(&program.folder)
         .envs(variables.iter().map(|(k, v)| (k, v)))
         .stdin(Stdio::null())
