@@ -1,8 +1,8 @@
-//! Running other programs: loudly, quietly, and in the background with an owner.
+//! Running other programs: loudly or quietly.
 
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 
 use anyhow::{Context as _, Result, bail};
 
@@ -71,32 +71,4 @@ pub(crate) fn is_there(program: &str) -> bool {
             .status()
             .is_ok_and(|status| status.success())
     })
-}
-
-/// A program in the background; stopped by its pid when dropped.
-#[derive(Debug)]
-pub(crate) struct Background(Child);
-
-impl Background {
-    /// Starts it.
-    ///
-    /// # Errors
-    /// When it cannot be started.
-    pub(crate) fn start(command: &mut Command) -> Result<Self> {
-        let words = describe(command);
-        let child = command.stdin(Stdio::null()).spawn().with_context(|| format!("{words} could not be started"))?;
-        Ok(Self(child))
-    }
-
-    /// The running child.
-    pub(crate) fn child(&mut self) -> &mut Child {
-        &mut self.0
-    }
-}
-
-impl Drop for Background {
-    fn drop(&mut self) {
-        let _already_gone = self.0.kill();
-        let _reaped = self.0.wait();
-    }
 }
