@@ -8,8 +8,10 @@
 pub mod catalog;
 pub mod connect;
 pub mod context;
+pub mod discover;
 pub mod engine;
 pub mod error;
+pub mod identity;
 pub mod policy;
 pub mod principal;
 pub mod settings;
