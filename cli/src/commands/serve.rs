@@ -27,7 +27,7 @@ pub(crate) async fn run(args: &Serve, global: &Global, output: &Output) -> Outco
     // From here on a signal stops the server; before it, it ends the process.
     let stop = stop_signal()?;
     tell(&session, address, output)?;
-    let options = meshweave_flight_server::Options { principal: session.principal.clone(), ..Default::default() };
+    let options = meshweave_flight_server::Options::new(session.principal.clone());
     meshweave_flight_server::serve(session.engine, listener, options, stop).await?;
     output.note("stopped");
     Ok(())
