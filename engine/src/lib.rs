@@ -8,6 +8,7 @@
 pub mod catalog;
 pub mod connect;
 pub mod context;
+mod document;
 pub mod engine;
 pub mod error;
 pub mod policy;
@@ -15,6 +16,7 @@ pub mod principal;
 pub mod settings;
 pub mod state;
 pub mod storage;
+pub mod types;
 pub mod version;
 
 pub use context::QueryContext;
