@@ -17,12 +17,19 @@ mod output;
 mod session;
 
 use std::process::ExitCode;
+use std::time::Duration;
 
 use clap::Parser;
+use tokio::task::JoinSet;
 
 use crate::args::{Cli, Command};
 use crate::failure::{Fault, Outcome};
 use crate::output::Output;
+
+/// Stack of each thread, bytes of address space; pages that are not touched cost nothing.
+const STACK_BYTES: usize = 16 << 20;
+/// How long a command that was interrupted may take to clean up.
+const PATIENCE: Duration = Duration::from_secs(2);
 
 fn main() -> ExitCode {
     let cli = match Cli::try_parse() {
@@ -31,38 +38,51 @@ fn main() -> ExitCode {
     };
     logs::start(&cli.global);
     let output = Output::new(&cli.global);
-    let outcome = start(cli, &output);
+    let outcome = start(cli, output);
     failure::finish(outcome, &output)
 }
 
 /// Makes the runtime and drives the command on it, until it ends or Ctrl-C is pressed.
-fn start(cli: Cli, output: &Output) -> Outcome {
+fn start(cli: Cli, output: Output) -> Outcome {
     // Plans of deep statements recurse; the default of 2 MiB per thread is too small for a debug build.
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
-        .thread_stack_size(16 << 20)
+        .thread_stack_size(STACK_BYTES)
         .build()
         .map_err(|error| failure::internal("starting the runtime", error))?;
-    let outcome = runtime.block_on(Box::pin(interruptible(cli, output)));
-    // A reader of stdin may still sit in a system call that nothing can interrupt.
+    let outcome = runtime.block_on(interruptible(cli, output));
+    // A thread may still sit in a system call that nothing can interrupt: a reader of stdin, a writer to a full pipe.
     runtime.shutdown_background();
     outcome
 }
 
 /// Runs the command; Ctrl-C drops it, which stops its work down to the storage requests.
-async fn interruptible(cli: Cli, output: &Output) -> Outcome {
-    if matches!(cli.command, Command::Serve(_)) {
-        return run(cli, output).await;
+///
+/// The command has a thread of the pool: one that waits for a full pipe must not keep Ctrl-C from being heard.
+async fn interruptible(cli: Cli, output: Output) -> Outcome {
+    let serves = matches!(cli.command, Command::Serve(_));
+    let mut command = JoinSet::new();
+    command.spawn(async move { run(cli, output).await });
+    let ended = async |command: &mut JoinSet<Outcome>| match command.join_next().await {
+        Some(Ok(outcome)) => outcome,
+        Some(Err(error)) => Err(failure::internal("the command", error)),
+        None => Ok(()),
+    };
+    if serves {
+        return ended(&mut command).await;
     }
     tokio::select! {
-        outcome = run(cli, output) => outcome,
-        Ok(()) = tokio::signal::ctrl_c() => Err(Fault::cancelled()),
+        outcome = ended(&mut command) => return outcome,
+        Ok(()) = tokio::signal::ctrl_c() => {}
     }
+    // Half-written files are removed as the command is dropped; a thread in a system call is not waited for.
+    let _ = tokio::time::timeout(PATIENCE, command.shutdown()).await;
+    Err(Fault::cancelled())
 }
 
 /// The commands.
-async fn run(cli: Cli, output: &Output) -> Outcome {
-    let global = &cli.global;
+async fn run(cli: Cli, output: Output) -> Outcome {
+    let (global, output) = (&cli.global, &output);
     match cli.command {
         Command::Demo(args) => Box::pin(commands::demo::run(&args, global, output)).await,
         Command::Check(args) => commands::check::run(&args, global, output),

@@ -75,7 +75,7 @@ pub(crate) type Done = (String, Result<Registered, Error>);
 /// Registers one after the other. A view that misses another one waits for it, as long as anything moves.
 ///
 /// - `who`: the principal for a file.
-pub(crate) async fn register_all(session: &Session, tasks: Vec<Task>, who: impl Fn(&Task) -> Principal) -> Vec<Done> {
+pub(crate) async fn register_all(session: &Session, tasks: Vec<Task>, who: impl Fn(&Task) -> Principal + Send + Sync) -> Vec<Done> {
     let mut done = Vec::with_capacity(tasks.len());
     let mut waiting = tasks;
     loop {
