@@ -7,6 +7,7 @@
 
 pub mod common;
 pub mod conformance;
+pub mod parquet;
 
 use std::sync::Arc;
 
@@ -14,7 +15,7 @@ use meshweave_engine::connect::{Connector, Connectors};
 use meshweave_engine::settings::Settings;
 
 /// Every connector of this process: one line each.
-pub fn all(_settings: &Settings) -> Connectors {
-    let connectors: [Arc<dyn Connector>; 0] = [];
+pub fn all(settings: &Settings) -> Connectors {
+    let connectors: Vec<Arc<dyn Connector>> = vec![Arc::new(parquet::Parquet::new(&settings.limits))];
     Connectors::new(connectors)
 }
