@@ -30,7 +30,6 @@ mod ticket;
 mod wire;
 
 pub use backend::{Backend, Plan, SystemTable};
-pub use identity::{Authenticator, Credentials};
 pub use options::Options;
 pub use server::{FlightServer, serve};
 pub use ticket::TicketKey;
