@@ -75,9 +75,8 @@ pub(crate) fn file(path: &std::path::Path, doing: &str, error: io::Error) -> Fau
         io::ErrorKind::PermissionDenied => {
             unusable(place, format!("{doing} failed: {}", plain(&error)), "Check who may use this file.")
         }
-        _ => {
-            Failure::Unavailable { what: place, message: format!("{doing} failed"), cause: Some(Arc::new(error)) }.into()
-        }
+        _ => Failure::Unavailable { what: place, message: format!("{doing} failed"), cause: Some(Arc::new(error)) }
+            .into(),
     }
 }
 

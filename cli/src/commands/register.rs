@@ -75,7 +75,11 @@ pub(crate) type Done = (String, Result<Registered, Error>);
 /// Registers one after the other. A view that misses another one waits for it, as long as anything moves.
 ///
 /// - `who`: the principal for a file.
-pub(crate) async fn register_all(session: &Session, tasks: Vec<Task>, who: impl Fn(&Task) -> Principal + Send + Sync) -> Vec<Done> {
+pub(crate) async fn register_all(
+    session: &Session,
+    tasks: Vec<Task>,
+    who: impl Fn(&Task) -> Principal + Send + Sync,
+) -> Vec<Done> {
     let mut done = Vec::with_capacity(tasks.len());
     let mut waiting = tasks;
     loop {
@@ -93,14 +97,6 @@ pub(crate) async fn register_all(session: &Session, tasks: Vec<Task>, who: impl 
             return done;
         }
         waiting = missing.into_iter().map(|(task, _)| task).collect();
-    }
-}
-
-impl Task {
-    /// The domain that the contract names, when it can be read.
-    pub(crate) fn domain(&self) -> Option<String> {
-        let parsed = parse::parse(&self.registration.text, &self.registration.file);
-        parsed.product.map(|product| product.id.name.domain.to_string())
     }
 }
 

@@ -57,7 +57,6 @@ fn tell(session: &Session, address: SocketAddr, output: &Output) -> Outcome {
     output.print(&text)
 }
 
-
 /// Ends when the process is asked to stop.
 fn stop_signal() -> Outcome<impl Future<Output = ()> + Send + 'static> {
     use tokio::signal::unix::{SignalKind, signal};

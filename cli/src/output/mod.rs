@@ -18,9 +18,9 @@ use std::path::Path;
 
 use arrow::array::RecordBatch;
 
-pub(crate) use self::style::Style;
 use self::records::Records;
 use self::sink::Sink;
+pub(crate) use self::style::Style;
 use self::table::Table;
 use crate::args::{Format, Global};
 use crate::failure::Outcome;

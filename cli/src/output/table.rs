@@ -105,7 +105,8 @@ impl Table {
             self.line(&mut text, row, &widths, |cell| cell.to_owned(), style);
         }
         if self.hidden() > 0 {
-            let more = format!("… {} ({} in all)", units::count(self.hidden(), "more row"), units::thousands(self.total));
+            let more =
+                format!("… {} ({} in all)", units::count(self.hidden(), "more row"), units::thousands(self.total));
             let _ = writeln!(text, "{}", style.dim(more));
         }
         text

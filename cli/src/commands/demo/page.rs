@@ -53,7 +53,8 @@ impl Page<'_> {
             let (_, names) = domains.entry(entry.id().name.domain.as_str()).or_insert((owner, Vec::new()));
             names.push(named(entry, &found));
         }
-        let rows = domains.iter().map(|(domain, (owner, names))| [(*domain).to_owned(), owner.clone(), names.join(", ")]);
+        let rows =
+            domains.iter().map(|(domain, (owner, names))| [(*domain).to_owned(), owner.clone(), names.join(", ")]);
         let style = output.style();
         let title = format!("The mesh in {}: {}", self.dir.display(), self.totals(domains.len()));
         let table = Table::of_texts(["domain", "owner", "products"], rows.collect());

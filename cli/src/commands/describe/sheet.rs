@@ -6,8 +6,8 @@
 //! Start reading at [`text`].
 
 use meshweave_contract::model::{
-    Access, Body, Check, Column, Custom, Latency, Lifecycle, OutputPort, Product, Range, ServiceLevels, Table as Promised,
-    Visibility,
+    Access, Body, Check, Column, Custom, Latency, Lifecycle, OutputPort, Product, Range, ServiceLevels,
+    Table as Promised, Visibility,
 };
 use meshweave_engine::catalog::{Entry, ResolvedTable};
 
