@@ -70,8 +70,21 @@ impl AccessWords {
             Some((_, visibility)) => set(&mut self.read, Some(*visibility), value, report),
             None => {
                 self.readers.extend(value.texts(report));
-                self.readers_at.get_or_insert(value.place());
+                self.readers_at = self.readers_at.or_else(|| Some(value.place()));
             }
+        }
+    }
+
+    /// Whether anything was said about reading.
+    pub(crate) fn says_who_reads(&self) -> bool {
+        self.preset.is_some() || self.read.is_some() || self.readers_at.is_some()
+    }
+
+    /// Adds readers that the document names elsewhere.
+    pub(crate) fn add_readers(&mut self, readers: Vec<String>, at: Place) {
+        if !readers.is_empty() {
+            self.readers.extend(readers);
+            self.readers_at = Some(at);
         }
     }
 

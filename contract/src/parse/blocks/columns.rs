@@ -215,10 +215,10 @@ fn column(
         relationships.extend(column_reference(&column.name, &value, report));
     }
     fields.finish_into(&mut column.custom, report);
-    column_name(name?, column, report)
+    column_name(&name?, column, report)
 }
 
-fn column_name(name: Value<'_>, column: Column, report: &mut Report) -> Option<Column> {
+fn column_name(name: &Value<'_>, column: Column, report: &mut Report) -> Option<Column> {
     let text = name.text(report)?;
     if text.trim() != text || text.is_empty() {
         name.error(
@@ -264,7 +264,7 @@ fn nullability(column: &mut Column, fields: &mut super::super::fields::Fields<'_
     {
         value.error(code::CONFLICT, "contradicts `nullable`", "Keep one of the two.", report);
     }
-    column.nullable = nullable.unwrap_or(!stated.unwrap_or_default());
+    column.nullable = nullable.unwrap_or_else(|| !stated.unwrap_or_default());
 }
 
 fn bounds(column: &mut Column, fields: &mut super::super::fields::Fields<'_>, report: &mut Report) {

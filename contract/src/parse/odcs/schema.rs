@@ -262,7 +262,7 @@ fn exact(
     };
     let same_family = match (&promised, &physical.logical_type) {
         (T::Timestamp { .. }, T::Timestamp { .. }) => true,
-        (T::Any | T::Struct { .. } | T::List { .. }, _) => word.is_none() && promised == T::Any,
+        (_, T::Any) | (T::Struct { .. }, _) => false,
         (promised, physical) => promised.accepts(physical),
     };
     if same_family {
