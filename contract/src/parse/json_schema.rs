@@ -7,9 +7,10 @@
 //! Start reading at [`table`].
 
 use super::blocks::columns::Names;
-use super::fields::{Fields, Value};
+use super::fields::Fields;
 use super::node::{Kind, Node};
 use super::report::Report;
+use super::value::Value;
 use crate::model::{Column, Table};
 use crate::problem::code;
 use crate::types::{LogicalType as T, StructField, TimeUnit};

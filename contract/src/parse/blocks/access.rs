@@ -5,9 +5,10 @@
 //!
 //! Start reading at [`AccessWords::read`].
 
-use super::super::fields::{Fields, Value, keep};
+use super::super::fields::{Fields, keep};
 use super::super::node::Place;
 use super::super::report::Report;
+use super::super::value::Value;
 use crate::model::{Access, Custom, Visibility};
 use crate::problem::code;
 

@@ -4,11 +4,12 @@
 
 use std::collections::HashMap;
 
-use super::super::fields::{Value, keep};
+use super::super::fields::keep;
 use super::super::near::nearest;
 use super::super::parts::{FoundTable, Mention, Parts};
 use super::super::report::Report;
 use super::super::type_words::{self, WORDS};
+use super::super::value::Value;
 use crate::model::{Column, Relationship, SchemaSource, Table};
 use crate::name::fold;
 use crate::problem::code;

@@ -1,8 +1,9 @@
 //! Reads the `policies` block: access, retention, encryption.
 
-use super::super::fields::{Fields, Value};
+use super::super::fields::Fields;
 use super::super::parts::Parts;
 use super::super::report::Report;
+use super::super::value::Value;
 use super::access::AccessWords;
 use crate::problem::code;
 

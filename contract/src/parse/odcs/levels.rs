@@ -6,9 +6,9 @@
 //! Start reading at [`levels`].
 
 use super::super::blocks::levels;
-use super::super::fields::Value;
 use super::super::parts::{Mention, Parts};
 use super::super::report::Report;
+use super::super::value::Value;
 use super::super::words;
 use super::known_only;
 use crate::model::Span;

@@ -8,16 +8,19 @@
 //! Start reading at [`product`].
 
 mod levels;
+mod property;
 mod quality;
+mod relationship;
 mod schema;
 mod servers;
 
 use super::blocks::access::AccessWords;
 use super::blocks::{head, policies};
-use super::fields::{Fields, Value};
+use super::fields::Fields;
 use super::node::{Entry, Kind};
 use super::parts::Parts;
 use super::report::Report;
+use super::value::Value;
 use crate::model::{Custom, Status};
 use crate::problem::code;
 

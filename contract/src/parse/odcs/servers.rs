@@ -8,10 +8,10 @@
 //! Start reading at [`servers`].
 
 use super::super::blocks::storage;
-use super::super::fields::Value;
 use super::super::node::{Kind, Node};
 use super::super::parts::{FoundTable, Parts};
 use super::super::report::Report;
+use super::super::value::Value;
 use crate::model::StorageSpec;
 use crate::problem::code;
 
