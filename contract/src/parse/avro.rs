@@ -19,6 +19,8 @@ use crate::model::Column;
 use crate::problem::{Problem, code};
 use crate::types::{LogicalType as T, StructField, TimeUnit};
 
+/// Fields and symbols that a schema may have when its named types are written out.
+const MAX_PARTS: usize = 100_000;
 const MEND: &str = "Mend the schema; the Avro specification says what may stand here.";
 
 /// Reads an Avro schema (`.avsc`) as columns, in the order of its fields.
@@ -46,7 +48,7 @@ fn columns(root: &Node, report: &mut Report) -> Vec<Column> {
             return Vec::new();
         }
     };
-    let mut reader = Reader { named: HashMap::new(), open: Vec::new() };
+    let mut reader = Reader { named: HashMap::new(), open: Vec::new(), spent: 0 };
     reader.collect(&schema);
     let Schema::Record(record) = &schema else { return Vec::new() };
     let Some(fields) = root.get("fields") else { return Vec::new() };
@@ -57,6 +59,9 @@ fn columns(root: &Node, report: &mut Report) -> Vec<Column> {
     for (value, field) in list.items(report).iter().zip(&record.fields) {
         names.add(&field.name, value, report);
         columns.extend(reader.column(value, field, report));
+        if reader.spent > MAX_PARTS {
+            break;
+        }
     }
     columns
 }
@@ -65,6 +70,8 @@ fn columns(root: &Node, report: &mut Report) -> Vec<Column> {
 struct Reader<'s> {
     named: HashMap<String, &'s Schema>,
     open: Vec<String>,
+    /// Fields and symbols so far; a name may stand for a large type many times.
+    spent: usize,
 }
 
 impl<'s> Reader<'s> {
@@ -101,6 +108,7 @@ impl<'s> Reader<'s> {
             None => written.json().to_string(),
         });
         column.allowed_values = self.symbols(&field.schema);
+        self.spend(column.allowed_values.as_ref().map_or(0, Vec::len), &written, report)?;
         column.description = fields.text("doc", report);
         column.pii = fields.take("pii").and_then(|v| v.flag(report));
         column.encrypted = fields.take("encrypted").and_then(|v| v.flag(report));
@@ -170,6 +178,7 @@ impl<'s> Reader<'s> {
         report: &mut Report,
     ) -> Option<T> {
         let name = record.name.fullname(None);
+        self.spend(record.fields.len(), at, report)?;
         if self.open.contains(&name) || self.open.len() >= text::MAX_DEPTH {
             let what = format!("has the record `{name}` inside itself");
             at.error(code::BAD_SCHEMA, &what, "Flatten the record; a column has no endless type.", report);
@@ -183,6 +192,17 @@ impl<'s> Reader<'s> {
         }
         self.open.pop();
         Some(T::Struct { fields })
+    }
+
+    /// Counts what was made of the schema; none when it is more than a table can use.
+    fn spend(&mut self, count: usize, at: &Value<'_>, report: &mut Report) -> Option<()> {
+        self.spent = self.spent.saturating_add(count);
+        if self.spent > MAX_PARTS {
+            let what = format!("makes the schema larger than {MAX_PARTS} fields and symbols, named types written out");
+            at.error(code::TOO_LARGE, &what, "Split the record.", report);
+            return None;
+        }
+        Some(())
     }
 
     /// The symbols of an enum, also behind a name or beside null.

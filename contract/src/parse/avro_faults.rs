@@ -2,8 +2,9 @@
 //!
 //! Start reading at [`find`].
 
+use std::collections::HashSet;
+
 use super::fields::Fields;
-use super::near::nearest;
 use super::node::{Kind, Node};
 use super::report::Report;
 use super::value::Value;
@@ -20,12 +21,12 @@ pub(crate) fn find(root: &Node, report: &mut Report) {
         value.error(code::BAD_SCHEMA, "is no record; a table is a record whose fields are its columns", mend, report);
         return;
     }
-    Names { known: Vec::new() }.object(&value, None, report);
+    Names { known: HashSet::new() }.object(&value, None, report);
 }
 
 /// The named types seen so far; Avro wants them defined before they are used.
 struct Names {
-    known: Vec<String>,
+    known: HashSet<String>,
 }
 
 impl Names {
@@ -46,12 +47,12 @@ impl Names {
 
     fn word(&self, text: &str, value: &Value<'_>, namespace: Option<&str>, report: &mut Report) {
         let full = namespace.map(|n| format!("{n}.{text}"));
-        let named = |name: &str| self.known.iter().any(|k| k == name);
+        let named = |name: &str| self.known.contains(name);
         if PRIMITIVES.contains(&text) || named(text) || full.is_some_and(|full| named(&full)) {
             return;
         }
         let candidates = PRIMITIVES.iter().copied().chain(self.known.iter().map(String::as_str));
-        let mend = match nearest(text, candidates).first() {
+        let mend = match report.nearest(text, candidates) {
             Some(near) => format!("Did you mean `{near}`?"),
             None => "Write a primitive type, or define the named type before it is used.".to_owned(),
         };
@@ -87,11 +88,10 @@ impl Names {
             Some(namespace) if !name.contains('.') => format!("{namespace}.{name}"),
             _ => name.to_owned(),
         };
-        if self.known.contains(&full) {
-            let what = format!("defines the type `{full}` a second time");
+        let what = format!("defines the type `{full}` a second time");
+        if !self.known.insert(full) {
             value.error(code::DUPLICATE_NAME, &what, "Refer to the first definition by its name.", report);
         }
-        self.known.push(full);
     }
 
     fn part(&mut self, fields: &mut Fields<'_>, key: &'static str, namespace: Option<&str>, report: &mut Report) {
@@ -102,16 +102,15 @@ impl Names {
 
     fn record(&mut self, fields: &mut Fields<'_>, namespace: Option<&str>, report: &mut Report) {
         let Some(list) = fields.need("fields", "List the fields.", report) else { return };
-        let mut seen: Vec<&str> = Vec::new();
+        let mut seen = HashSet::new();
         for item in list.items(report) {
             let Some(mut field) = item.fields(report) else { continue };
             let name = field.need("name", "Give the field a name.", report).and_then(|v| v.text(report));
             if let Some(name) = name {
-                if seen.contains(&name) {
+                if !seen.insert(name) {
                     let what = format!("is a second field named `{name}`");
                     item.error(code::DUPLICATE_COLUMN, &what, "Give each field its own name.", report);
                 }
-                seen.push(name);
             }
             // A type that is null by itself is the word, not an absence.
             match field.look_raw("type") {

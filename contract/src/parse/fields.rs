@@ -7,7 +7,6 @@
 
 use serde_json::Value as Json;
 
-use super::near::nearest;
 use super::node::{Entry, Place};
 use super::report::Report;
 use super::value::Value;
@@ -152,9 +151,9 @@ impl<'n> Fields<'n> {
     }
 
     fn unknown(&self, entry: &Entry, report: &mut Report) {
-        let near = nearest(&entry.key, self.known.iter().copied());
-        let mend = match near.first() {
+        let mend = match report.nearest(&entry.key, self.known.iter().copied()) {
             Some(name) => format!("Did you mean `{name}`? What is your own goes under `custom` or `x-{}`.", entry.key),
+            None if !report.wants_hints() => "Remove it, or put it under `custom`.".to_owned(),
             None => format!("Known here: {}. What is your own goes under `custom` or `x-{}`.", self.names(), entry.key),
         };
         let place = if self.path.is_empty() { String::new() } else { format!(" in `{}`", self.path) };

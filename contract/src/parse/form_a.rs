@@ -39,6 +39,9 @@ pub(crate) fn definition(root: &Value<'_>, kept: bool, report: &mut Report) -> P
     if let Some(mut spec) = spec.and_then(|v| v.fields(report)) {
         let mut found = FoundTable::empty(None, spec.place);
         let sql = spec.need("sql", "Write one SELECT over product names.", report).and_then(|v| v.text(report));
+        if sql.is_some_and(|sql| sql.trim().is_empty()) {
+            spec.missing("sql", "Write one SELECT over product names.", report);
+        }
         let sql = sql.unwrap_or_default().to_owned();
         parts.body = Some(if kept {
             let refresh = spec.take("refresh").map_or(serde_json::Value::Null, |v| v.json());

@@ -6,6 +6,9 @@
 //!
 //! Start reading at [`table`].
 
+use std::cell::Cell;
+use std::collections::HashSet;
+
 use super::blocks::columns::Names;
 use super::fields::Fields;
 use super::node::{Kind, Node};
@@ -16,10 +19,12 @@ use crate::problem::code;
 use crate::types::{LogicalType as T, StructField, TimeUnit};
 
 const MAX_DEPTH: usize = 32;
+/// Properties and allowed values that a schema may have when its references are written out.
+const MAX_PARTS: usize = 100_000;
 
 /// Puts the properties of an object schema into `table` as columns.
 pub(crate) fn table(value: &Value<'_>, table: &mut Table, report: &mut Report) {
-    let reader = Reader { root: value.node };
+    let reader = Reader { root: value.node, spent: Cell::new(0) };
     let Some(mut fields) = value.fields(report) else { return };
     if let Some(kind) = fields.take("type")
         && kind.text(report).is_some_and(|text| text != "object")
@@ -38,28 +43,34 @@ pub(crate) fn table(value: &Value<'_>, table: &mut Table, report: &mut Report) {
     for (name, _, value) in properties.map_or_else(Vec::new, |p| p.entries(report)) {
         seen.add(name, &value, report);
         let mut column = Column::new(name, T::Any);
-        column.nullable = !required.contains(&name);
+        column.nullable = !required.contains(name);
         reader.property(&value, &mut column, 0, report);
         table.columns.push(column);
     }
 }
 
 /// The names that `required` lists; each must be a property.
-fn names<'n>(required: Option<&Value<'n>>, properties: Option<&Value<'n>>, report: &mut Report) -> Vec<&'n str> {
-    let mut names = Vec::new();
+fn names<'n>(required: Option<&Value<'n>>, properties: Option<&Value<'n>>, report: &mut Report) -> HashSet<&'n str> {
+    let known: HashSet<&str> = match properties.map(|p| &p.node.kind) {
+        Some(Kind::Map(entries)) => entries.iter().map(|e| e.key.as_str()).collect(),
+        _ => HashSet::new(),
+    };
+    let mut names = HashSet::new();
     for item in required.map_or_else(Vec::new, |r| r.items(report)) {
         let Some(name) = item.text(report) else { continue };
-        if properties.is_some_and(|p| p.node.get(name).is_none()) {
+        if properties.is_some() && !known.contains(name) {
             let mend = "Remove it, or add the property.";
             item.error(code::UNKNOWN_COLUMN, &format!("requires `{name}`, which is no property"), mend, report);
         }
-        names.push(name);
+        names.insert(name);
     }
     names
 }
 
 struct Reader<'n> {
     root: &'n Node,
+    /// Properties and allowed values so far; a reference may stand for a large schema many times.
+    spent: Cell<usize>,
 }
 
 impl<'n> Reader<'n> {
@@ -68,6 +79,9 @@ impl<'n> Reader<'n> {
         if depth > MAX_DEPTH {
             let mend = "Break the circle of references, or flatten the schema.";
             return value.error(code::TOO_DEEP, "is nested or refers to itself without end", mend, report);
+        }
+        if !self.spend(value, report) {
+            return;
         }
         let Some(mut fields) = value.fields(report) else { return };
         if let Some(reference) = fields.take("$ref") {
@@ -92,7 +106,26 @@ impl<'n> Reader<'n> {
         } else if !has_branches && column.logical_type == T::Any {
             untyped(column, &fields, report);
         }
-        fields.finish_open(&mut column.custom);
+        // What lies deeper is kept with the raw value that holds it: `properties`, `items`, `anyOf`, `$defs`.
+        if depth == 0 {
+            fields.finish_open(&mut column.custom);
+        }
+    }
+
+    /// Counts a property with its allowed values; false when the schema is larger than a table can use.
+    fn spend(&self, value: &Value<'n>, report: &mut Report) -> bool {
+        let before = self.spent.get();
+        let values = match value.node.get("enum").map(|node| &node.kind) {
+            Some(Kind::List(items)) => items.len(),
+            _ => 0,
+        };
+        self.spent.set(before + 1 + values);
+        if before <= MAX_PARTS && self.spent.get() > MAX_PARTS {
+            let what =
+                format!("makes the schema larger than {MAX_PARTS} properties and values, references written out");
+            value.error(code::TOO_LARGE, &what, "Split the table.", report);
+        }
+        self.spent.get() <= MAX_PARTS
     }
 
     fn reference(&self, value: &Value<'n>, column: &mut Column, depth: usize, report: &mut Report) {
@@ -104,7 +137,9 @@ impl<'n> Reader<'n> {
         });
         match target {
             Some(node) => {
-                super::fields::keep(&mut column.custom, "$ref", text.into());
+                if depth == 0 {
+                    super::fields::keep(&mut column.custom, "$ref", text.into());
+                }
                 let path = value.path.trim_end_matches(".$ref").to_owned();
                 self.property(&Value { path, node }, column, depth + 1, report);
             }
@@ -126,9 +161,11 @@ impl<'n> Reader<'n> {
         let real: Vec<_> =
             all.iter().filter(|b| b.node.get("type").and_then(Node::scalar_or_null) != Some("null")).collect();
         column.nullable |= real.len() < all.len();
-        match real.as_slice() {
-            [one] => self.property(one, column, depth + 1, report),
-            _ => super::fields::keep(&mut column.custom, key, value.json()),
+        if depth == 0 {
+            super::fields::keep(&mut column.custom, key, value.json());
+        }
+        if let [one] = real.as_slice() {
+            self.property(one, column, depth + 1, report);
         }
     }
 
@@ -179,7 +216,7 @@ impl<'n> Reader<'n> {
             let entries = properties.entries(report);
             let member = |(name, _, value): (&str, _, Value<'n>)| {
                 let mut member = Column::new(name, T::Any);
-                member.nullable = !required.contains(&name);
+                member.nullable = !required.contains(name);
                 self.property(&value, &mut member, depth + 1, report);
                 StructField { name: member.name, logical_type: member.logical_type, nullable: member.nullable }
             };

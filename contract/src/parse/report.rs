@@ -1,5 +1,6 @@
 //! Collects every problem of one document.
 
+use super::near::nearest;
 use super::node::Place;
 use crate::problem::{Problem, Severity};
 
@@ -39,6 +40,16 @@ impl Report {
     /// Takes over what another reader of the same file noted.
     pub(crate) fn append(&mut self, other: Self) {
         self.problems.extend(other.problems);
+    }
+
+    /// Whether it is still worth looking for what was meant: a text with more faults than this is no contract.
+    pub(crate) fn wants_hints(&self) -> bool {
+        self.problems.len() < 100
+    }
+
+    /// What `name` was meant to be, while that is worth looking for.
+    pub(crate) fn nearest<'a>(&self, name: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<String> {
+        if self.wants_hints() { nearest(name, candidates).into_iter().next() } else { None }
     }
 
     pub(crate) fn has_errors(&self) -> bool {

@@ -5,12 +5,11 @@
 //!
 //! Start reading at [`settle`].
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
-use super::near::nearest;
 use super::parts::{FoundTable, Mention, Parts};
 use super::report::Report;
-use crate::model::{Column, Table};
+use crate::model::Table;
 use crate::name::{TableName, fold};
 use crate::problem::code;
 
@@ -69,44 +68,51 @@ fn unique_names(found: &[FoundTable], report: &mut Report) {
     }
 }
 
-/// Finds a table by the name that the document uses for it; none: the main one.
-fn find<'f>(found: &'f [FoundTable], name: Option<&str>) -> Option<&'f FoundTable> {
-    match name {
-        None => found.first(),
-        Some(name) => found.iter().find(|t| t.name.as_deref().is_some_and(|n| fold(n) == fold(name))),
-    }
-}
+/// The columns of every table, by the folded name that the document uses for it; the main one also by no name.
+type Declared<'f> = HashMap<Option<String>, HashSet<&'f str>>;
 
 fn look_up(found: &[FoundTable], mentions: &[Mention], report: &mut Report) {
-    for mention in mentions {
-        let Some(table) = find(found, mention.table.as_deref()) else {
-            unknown_table(found, mention, report);
-            continue;
-        };
-        // Without declared columns there is nothing to compare with: they come from an Avro file or are observed.
-        if table.table.columns.is_empty() || has_column(&table.table.columns, &mention.column) {
-            continue;
+    let mut declared = Declared::new();
+    for (i, table) in found.iter().enumerate() {
+        let columns: HashSet<&str> = table.table.columns.iter().map(|c| c.name.as_str()).collect();
+        if i == 0 {
+            declared.insert(None, columns.clone());
         }
-        let names = table.table.columns.iter().map(|c| c.name.as_str());
-        let mend = match nearest(&mention.column, names.clone()).first() {
-            Some(near) => format!("Did you mean `{near}`?"),
-            None => format!("Declared are: {}.", names.collect::<Vec<_>>().join(", ")),
-        };
-        let message = format!("the column `{}` is not declared", mention.column);
-        report.error(mention.place, code::UNKNOWN_COLUMN, message, mend);
+        declared.entry(table.name.as_deref().map(fold)).or_insert(columns);
+    }
+    for mention in mentions {
+        match declared.get(&mention.table.as_deref().map(fold)) {
+            None => unknown_table(found, mention, report),
+            // Without declared columns there is nothing to compare with: they come from an Avro file or are observed.
+            Some(columns) if columns.is_empty() || has_column(columns, &mention.column) => {}
+            Some(columns) => unknown_column(columns, mention, report),
+        }
     }
 }
 
 /// Whether `path` is a column, or a member of one: `address.city`.
-fn has_column(columns: &[Column], path: &str) -> bool {
-    let first = path.split('.').next().unwrap_or(path);
-    columns.iter().any(|c| c.name == path || c.name == first)
+fn has_column(columns: &HashSet<&str>, path: &str) -> bool {
+    columns.contains(path) || path.split_once('.').is_some_and(|(first, _)| columns.contains(first))
+}
+
+fn unknown_column(columns: &HashSet<&str>, mention: &Mention, report: &mut Report) {
+    let mend = match report.nearest(&mention.column, columns.iter().copied()) {
+        Some(near) => format!("Did you mean `{near}`?"),
+        None if columns.len() <= 20 => {
+            let mut names: Vec<&str> = columns.iter().copied().collect();
+            names.sort_unstable();
+            format!("Declared are: {}.", names.join(", "))
+        }
+        None => "Name a column that the table declares.".to_owned(),
+    };
+    let message = format!("the column `{}` is not declared", mention.column);
+    report.error(mention.place, code::UNKNOWN_COLUMN, message, mend);
 }
 
 fn unknown_table(found: &[FoundTable], mention: &Mention, report: &mut Report) {
     let name = mention.table.as_deref().unwrap_or_default();
     let names = found.iter().filter_map(|t| t.name.as_deref());
-    let mend = match nearest(name, names).first() {
+    let mend = match report.nearest(name, names) {
         Some(near) => format!("Did you mean `{near}`?"),
         None => "Name one of the tables of this product, or leave it out for the main one.".to_owned(),
     };

@@ -7,7 +7,6 @@
 use serde_json::Value as Json;
 
 use super::fields::Fields;
-use super::near::nearest;
 use super::node::{Kind, Node, Place, is_json_number, number};
 use super::report::Report;
 use super::words;
@@ -155,7 +154,7 @@ impl<'n> Value<'n> {
         let found = words.iter().find(|(word, _)| word.eq_ignore_ascii_case(text));
         if found.is_none() {
             let all = words.iter().map(|(word, _)| *word).collect::<Vec<_>>().join(", ");
-            let mend = match nearest(text, words.iter().map(|(word, _)| *word)).first() {
+            let mend = match report.nearest(text, words.iter().map(|(word, _)| *word)) {
                 Some(near) => format!("Did you mean `{near}`? Allowed: {all}."),
                 None => format!("Write one of {all}."),
             };

@@ -100,3 +100,32 @@ fn problems_stand_in_order_inside_the_text_with_words_to_mend_them() {
         }
     }
 }
+
+/// Small texts that would be huge when everything they refer to were written out: read in bounded time and memory.
+#[test]
+fn bombs_are_refused() {
+    let mut defs = String::from(r#""d0": {"type": "string"}"#);
+    for i in 1..30 {
+        let below = i - 1;
+        defs.push_str(&format!(
+            r##", "d{i}": {{"type": "object", "properties": {{"a": {{"$ref": "#/$defs/d{below}"}}, "b": {{"$ref": "#/$defs/d{below}"}}}}}}"##
+        ));
+    }
+    let text = format!(
+        r##"{{"domain": "d", "product": "p", "version": "1.0.0", "schema": {{"type": "object", "$defs": {{{defs}}},
+            "properties": {{"x": {{"$ref": "#/$defs/d15"}}, "y": {{"$ref": "#/$defs/d15"}}, "z": {{"$ref": "#/$defs/d14"}}}}}}}}"##
+    );
+    let codes = |problems: &[Problem]| problems.iter().map(|p| p.code).collect::<BTreeSet<_>>();
+    let too_large = BTreeSet::from(["too-large"]);
+    assert_eq!(codes(&parse(text.as_bytes(), "bomb.json").problems), too_large);
+
+    let mut record = r#"{"type": "record", "name": "R0", "fields": [{"name": "a", "type": "int"}]}"#.to_owned();
+    for i in 1..19 {
+        let below = i - 1;
+        record = format!(
+            r#"{{"type": "record", "name": "R{i}", "fields": [{{"name": "a", "type": {record}}}, {{"name": "b", "type": "R{below}"}}]}}"#
+        );
+    }
+    let problems = meshweave_contract::parse::avro_columns(record.as_bytes(), "bomb.avsc").unwrap_err();
+    assert_eq!(codes(&problems), too_large);
+}

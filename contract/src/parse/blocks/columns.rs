@@ -5,7 +5,6 @@
 use std::collections::HashMap;
 
 use super::super::fields::keep;
-use super::super::near::nearest;
 use super::super::parts::{FoundTable, Mention, Parts};
 use super::super::report::Report;
 use super::super::type_words::{self, WORDS};
@@ -247,7 +246,7 @@ pub(crate) fn typed(column: &mut Column, spelled: &Value<'_>, report: &mut Repor
             column.range.max_length = read.max_length;
         }
         None => {
-            let mend = match nearest(text, WORDS.iter().copied()).first() {
+            let mend = match report.nearest(text, WORDS.iter().copied()) {
                 Some(near) => format!("Did you mean `{near}`?"),
                 None => "Write a type such as string, int64, decimal(10,2), timestamp or array<string>.".to_owned(),
             };

@@ -5,7 +5,6 @@
 //! Start reading at [`quality`].
 
 use super::super::fields::{Fields, keep};
-use super::super::near::nearest;
 use super::super::node::{Kind, Place};
 use super::super::parts::{Mention, Parts};
 use super::super::report::Report;
@@ -201,7 +200,7 @@ fn unknown_rule(value: &Value<'_>, name: &str, report: &mut Report) {
         return;
     }
     let what = format!("has the rule `{name}`, which is not known");
-    match nearest(name, RULES.iter().map(|r| r.name)).first() {
+    match report.nearest(name, RULES.iter().map(|r| r.name)) {
         Some(near) => value.error(code::BAD_WORD, &what, &format!("Did you mean `{near}`?"), report),
         None => {
             let known = RULES.iter().map(|r| r.name).collect::<Vec<_>>().join(", ");

@@ -2,11 +2,13 @@
 //!
 //! Start reading at [`storage`].
 
+use std::collections::HashSet;
+
 use super::super::parts::{FoundTable, Mention, Parts};
 use super::super::report::Report;
 use super::super::value::Value;
 use crate::model::{Custom, InputPort, Partitioning, Quota, StorageSpec, Upstream};
-use crate::name::{DomainName, LocalName};
+use crate::name::{DomainName, LocalName, fold};
 use crate::problem::code;
 
 /// The `storage` block: a format and a location, or the names of a warehouse and a catalog that the domain's template turns into them.
@@ -135,7 +137,7 @@ fn add_upstream(value: &Value<'_>, domain: Option<&str>, product: &str, parts: &
 
 /// `input_ports: [{name, type}]`.
 pub(crate) fn input_ports(value: &Value<'_>, report: &mut Report) -> Vec<InputPort> {
-    let mut ports: Vec<InputPort> = Vec::new();
+    let (mut ports, mut seen) = (Vec::new(), HashSet::new());
     for item in value.items(report) {
         let Some(mut fields) = item.fields(report) else { continue };
         let name = fields.need("name", "Give the port a name.", report);
@@ -147,7 +149,7 @@ pub(crate) fn input_ports(value: &Value<'_>, report: &mut Report) -> Vec<InputPo
         fields.finish_into(&mut custom, report);
         let Some(value) = name else { continue };
         let Some(name) = value.text(report).map(str::to_owned) else { continue };
-        if ports.iter().any(|p| crate::name::fold(&p.name) == crate::name::fold(&name)) {
+        if !seen.insert(fold(&name)) {
             value.error(code::DUPLICATE_NAME, "names a second port alike", "Give each port its own name.", report);
         }
         ports.push(InputPort { name, kind, custom });
