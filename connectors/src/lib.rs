@@ -7,6 +7,7 @@
 
 pub mod common;
 pub mod conformance;
+pub mod delta;
 pub mod parquet;
 
 use std::sync::Arc;
@@ -16,6 +17,7 @@ use meshweave_engine::settings::Settings;
 
 /// Every connector of this process: one line each.
 pub fn all(settings: &Settings) -> Connectors {
-    let connectors: Vec<Arc<dyn Connector>> = vec![Arc::new(parquet::Parquet::new(&settings.limits))];
+    let connectors: Vec<Arc<dyn Connector>> =
+        vec![Arc::new(parquet::Parquet::new(&settings.limits)), Arc::new(delta::DeltaConnector::default())];
     Connectors::new(connectors)
 }
