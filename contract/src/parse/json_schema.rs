@@ -72,9 +72,12 @@ impl<'n> Reader<'n> {
         if let Some(reference) = fields.take("$ref") {
             self.reference(&reference, column, depth, report);
         }
-        let branches = fields.take_any(&["anyOf", "oneOf"], report);
-        if let Some(branches) = &branches {
-            self.branches(branches, column, depth, report);
+        let mut has_branches = false;
+        for key in ["anyOf", "oneOf"] {
+            if let Some(branches) = fields.take(key) {
+                has_branches = true;
+                self.branches(key, &branches, column, depth, report);
+            }
         }
         let kind = fields.take("type").and_then(|v| single_type(&v, column, report));
         let format = fields.take("format");
@@ -85,7 +88,7 @@ impl<'n> Reader<'n> {
             let format = format.as_ref().and_then(|f| f.text(report));
             column.logical_type = self.logical_type(kind, format, &mut fields, depth, report);
             column.declared_type = Some(format.map_or_else(|| kind.to_owned(), |f| format!("{kind} ({f})")));
-        } else if branches.is_none() && column.logical_type == T::Any {
+        } else if !has_branches && column.logical_type == T::Any {
             untyped(column, &fields, report);
         }
         fields.finish_open(&mut column.custom);
@@ -99,7 +102,11 @@ impl<'n> Reader<'n> {
             steps.into_iter().try_fold(self.root, |node, step| node.get(&step))
         });
         match target {
-            Some(node) => self.property(&Value { path: value.path.clone(), node }, column, depth + 1, report),
+            Some(node) => {
+                super::fields::keep(&mut column.custom, "$ref", text.into());
+                let path = value.path.trim_end_matches(".$ref").to_owned();
+                self.property(&Value { path, node }, column, depth + 1, report);
+            }
             None => {
                 let mend = "Refer to a definition inside this schema, such as #/$defs/Address.";
                 value.error(
@@ -113,14 +120,14 @@ impl<'n> Reader<'n> {
     }
 
     /// `anyOf: [X, {type: null}]` is a nullable X; several types are any type, and are kept as written.
-    fn branches(&self, value: &Value<'n>, column: &mut Column, depth: usize, report: &mut Report) {
+    fn branches(&self, key: &str, value: &Value<'n>, column: &mut Column, depth: usize, report: &mut Report) {
         let all = value.items(report);
         let real: Vec<_> =
             all.iter().filter(|b| b.node.get("type").and_then(Node::scalar_or_null) != Some("null")).collect();
         column.nullable |= real.len() < all.len();
         match real.as_slice() {
             [one] => self.property(one, column, depth + 1, report),
-            _ => super::fields::keep(&mut column.custom, "anyOf", value.json()),
+            _ => super::fields::keep(&mut column.custom, key, value.json()),
         }
     }
 
@@ -261,10 +268,13 @@ fn untyped(column: &mut Column, fields: &Fields<'_>, report: &mut Report) {
     let values = column.allowed_values.as_deref().unwrap_or_default();
     column.nullable |= values.iter().any(serde_json::Value::is_null);
     let mut kinds: Vec<T> = values.iter().filter_map(kind).collect();
+    if kinds.contains(&T::Number) && kinds.iter().all(|k| matches!(k, T::Number | T::Integer)) {
+        kinds = vec![T::Number];
+    }
     kinds.dedup();
     match kinds.as_slice() {
         [one] => column.logical_type = one.clone(),
-        _ if values.is_empty() && column.custom.is_empty() => {
+        _ if !["$ref", "type", "enum", "const"].iter().any(|key| fields.has(key)) => {
             let message = format!("nothing says what `{}` holds; any stored type will do", column.name);
             report.warning(fields.place, code::UNKNOWN_TYPE, message, "Add `type`.");
         }
