@@ -22,7 +22,9 @@ pub(super) async fn of_load(folder: &TableFolder, target: Option<u64>, error: De
     match (history::readable(folder).await, target) {
         (Err(storage), _) => storage,
         (Ok(None), _) => no_table(folder, Some(error)),
-        (Ok(Some(readable)), Some(version)) if !readable.contains(&version) => missing(folder, &version.to_string(), &readable),
+        (Ok(Some(readable)), Some(version)) if !readable.contains(&version) => {
+            missing(folder, &version.to_string(), &readable)
+        }
         (Ok(Some(_)), _) => of_table(folder, error),
     }
 }
@@ -60,7 +62,8 @@ pub(super) async fn no_such_version(folder: &TableFolder, number: i64) -> Error 
 
 fn missing(folder: &TableFolder, version: &str, readable: &std::ops::RangeInclusive<u64>) -> Error {
     let (oldest, newest) = (readable.start(), readable.end());
-    let there_are = if oldest == newest { format!("only version {oldest}") } else { format!("versions {oldest} to {newest}") };
+    let there_are =
+        if oldest == newest { format!("only version {oldest}") } else { format!("versions {oldest} to {newest}") };
     Failure::Unavailable {
         what: folder.key.clone(),
         message: format!("it has no version {version}; its log holds {there_are}"),

@@ -75,7 +75,9 @@ impl Filters {
         let columns = predicate.column_refs();
         let text = match (columns.iter().filter(|c| of_partition(&c)).count(), columns.len()) {
             (some, all) if some == all => "partition values choose files",
-            (0, _) if self.prunes_rows => "statistics choose files, row groups and pages; rows are dropped while reading",
+            (0, _) if self.prunes_rows => {
+                "statistics choose files, row groups and pages; rows are dropped while reading"
+            }
             _ => "statistics choose files",
         };
         text.to_owned()
