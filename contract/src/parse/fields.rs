@@ -32,6 +32,11 @@ pub(crate) struct Fields<'n> {
 }
 
 impl<'n> Fields<'n> {
+    /// Fields that do not stand in the document as a block, but mean one: a list of names with values.
+    pub(crate) fn over(entries: &'n [Entry], list: &Value<'_>) -> Self {
+        Self { path: list.path.clone(), place: list.place(), entries, known: Vec::new() }
+    }
+
     /// The value under `key`, unless it is absent or null. From now on the key is known.
     pub(crate) fn take(&mut self, key: &'static str) -> Option<Value<'n>> {
         self.known.push(key);
@@ -260,6 +265,11 @@ impl<'n> Value<'n> {
                 Vec::new()
             }
         }
+    }
+
+    /// As [`Self::texts`], without copying.
+    pub(crate) fn texts_ref(&self, report: &mut Report) -> Vec<&'n str> {
+        self.one_or_many().iter().filter_map(|v| v.text(report)).collect()
     }
 
     /// Its texts: those of a list, or its own.

@@ -21,6 +21,7 @@ mod json;
 mod json_schema;
 mod near;
 mod node;
+mod odcs;
 mod parts;
 mod report;
 mod tables;
