@@ -11,6 +11,7 @@ pub mod delta;
 pub mod demo;
 mod error;
 mod file;
+pub mod golden;
 mod random;
 pub mod shop;
 pub mod tpch;

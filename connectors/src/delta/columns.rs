@@ -114,12 +114,12 @@ pub(super) fn keeps(promised: &DataType, stored: &DataType) -> bool {
             }
             _ => false,
         },
-        (T::Struct(fields), T::Struct(others)) => fields.iter().all(|field| {
-            match others.iter().find(|other| other.name() == field.name()) {
+        (T::Struct(fields), T::Struct(others)) => {
+            fields.iter().all(|field| match others.iter().find(|other| other.name() == field.name()) {
                 Some(other) => keeps_field(field, other),
                 None => field.is_nullable(),
-            }
-        }),
+            })
+        }
         (wide, narrow) => keeps_number(wide, narrow),
     }
 }
@@ -184,7 +184,9 @@ mod tests {
 
     #[test]
     fn structs_are_held_member_by_member() {
-        let stored = DataType::Struct(vec![Field::new("a", DataType::Int32, true), Field::new("b", DataType::Utf8, true)].into());
+        let stored = DataType::Struct(
+            vec![Field::new("a", DataType::Int32, true), Field::new("b", DataType::Utf8, true)].into(),
+        );
         let promise = |name: &str, t: DataType, nullable| DataType::Struct(vec![Field::new(name, t, nullable)].into());
         check(promise("a", DataType::Int64, true), stored.clone(), true);
         check(promise("a", DataType::Int64, false), stored.clone(), false);

@@ -9,6 +9,7 @@ use meshweave_engine::{Error, Failure};
 
 use super::history;
 use super::store::TableFolder;
+use crate::common::find;
 
 /// The failure of reading a log.
 ///
@@ -16,27 +17,17 @@ use super::store::TableFolder;
 ///
 /// Cost: one listing of the log, to tell a missing table from a missing version.
 pub(super) async fn of_load(folder: &TableFolder, target: Option<u64>, error: DeltaTableError) -> Error {
-    if let Some(ours) = ours(&error) {
-        return ours;
+    if let Some(ours) = find(&error) {
+        return ours.clone();
     }
     match (history::readable(folder).await, target) {
         (Err(storage), _) => storage,
         (Ok(None), _) => no_table(folder, Some(error)),
-        (Ok(Some(readable)), Some(version)) if !readable.contains(&version) => missing(folder, &version.to_string(), &readable),
+        (Ok(Some(readable)), Some(version)) if !readable.contains(&version) => {
+            missing(folder, &version.to_string(), &readable)
+        }
         (Ok(Some(_)), _) => of_table(folder, error),
     }
-}
-
-/// The error of ours that lies somewhere in a chain of causes.
-pub(super) fn ours(error: &(dyn std::error::Error + 'static)) -> Option<Error> {
-    let mut link = Some(error);
-    while let Some(current) = link {
-        if let Some(found) = current.downcast_ref::<Error>() {
-            return Some(found.clone());
-        }
-        link = current.source();
-    }
-    None
 }
 
 /// Nothing that is a table lies in the folder.
@@ -60,7 +51,8 @@ pub(super) async fn no_such_version(folder: &TableFolder, number: i64) -> Error 
 
 fn missing(folder: &TableFolder, version: &str, readable: &std::ops::RangeInclusive<u64>) -> Error {
     let (oldest, newest) = (readable.start(), readable.end());
-    let there_are = if oldest == newest { format!("only version {oldest}") } else { format!("versions {oldest} to {newest}") };
+    let there_are =
+        if oldest == newest { format!("only version {oldest}") } else { format!("versions {oldest} to {newest}") };
     Failure::Unavailable {
         what: folder.key.clone(),
         message: format!("it has no version {version}; its log holds {there_are}"),
@@ -71,16 +63,16 @@ fn missing(folder: &TableFolder, version: &str, readable: &std::ops::RangeInclus
 
 /// The log is there and cannot be read as it is.
 pub(super) fn of_table(folder: &TableFolder, error: DeltaTableError) -> Error {
-    if let Some(ours) = ours(&error) {
-        return ours;
+    if let Some(ours) = find(&error) {
+        return ours.clone();
     }
     Error::unavailable(&folder.key, format!("the delta table at {} cannot be read", folder.place), error)
 }
 
 /// The store does not answer.
 pub(super) fn of_storage(folder: &TableFolder, error: object_store::Error) -> Error {
-    if let Some(ours) = ours(&error) {
-        return ours;
+    if let Some(ours) = find(&error) {
+        return ours.clone();
     }
     Error::unavailable(&folder.key, format!("the storage at {} does not answer", folder.place), error)
 }

@@ -132,8 +132,9 @@ async fn in_commit_time(folder: &TableFolder, version: u64) -> Result<Option<i64
     let read = async { folder.store().get(&path).await?.bytes().await };
     let text = read.await.map_err(|e| failure::of_storage(folder, e))?;
     let first = text.split(|byte| *byte == b'\n').next().unwrap_or_default();
-    let action: serde_json::Value = serde_json::from_slice(first)
-        .map_err(|e| Error::unavailable(&folder.key, format!("log entry {version} at {} is not JSON", folder.place), e))?;
+    let action: serde_json::Value = serde_json::from_slice(first).map_err(|e| {
+        Error::unavailable(&folder.key, format!("log entry {version} at {} is not JSON", folder.place), e)
+    })?;
     Ok(action.pointer("/commitInfo/inCommitTimestamp").and_then(serde_json::Value::as_i64))
 }
 

@@ -102,14 +102,24 @@ impl DeltaTable {
         })
     }
 
-    fn report(&self, plan: &Arc<dyn ExecutionPlan>, projection: &[usize], taken: Vec<(String, Pushed, String)>, read: &[Expr], limit: Option<usize>) {
+    fn report(
+        &self,
+        plan: &Arc<dyn ExecutionPlan>,
+        projection: &[usize],
+        taken: Vec<(String, Pushed, String)>,
+        read: &[Expr],
+        limit: Option<usize>,
+    ) {
         let (files_kept, bytes_kept) = files_of(plan);
         let mut predicates = taken;
         predicates.extend(self.refused.lock().iter().map(|(sql, reason)| (sql.clone(), Pushed::No, reason.clone())));
-        let mut columns: Vec<String> = projection.iter().map(|&place| self.schema.field(place).name().clone()).collect();
+        let mut columns: Vec<String> =
+            projection.iter().map(|&place| self.schema.field(place).name().clone()).collect();
         let in_filters: BTreeSet<String> =
             read.iter().flat_map(|expr| expr.column_refs().into_iter().map(|c| c.name.clone())).collect();
-        columns.extend(in_filters.into_iter().filter(|name| !projection.iter().any(|&p| self.schema.field(p).name() == name)));
+        columns.extend(
+            in_filters.into_iter().filter(|name| !projection.iter().any(|&p| self.schema.field(p).name() == name)),
+        );
         self.ctx.scans.add(ScanReport {
             product: self.key.clone(),
             domain: self.domain.clone(),
@@ -261,7 +271,12 @@ impl TableProvider for DeltaTable {
         Some(statistics)
     }
 
-    async fn insert_into(&self, _: &dyn Session, _: Arc<dyn ExecutionPlan>, _: InsertOp) -> Result<Arc<dyn ExecutionPlan>> {
+    async fn insert_into(
+        &self,
+        _: &dyn Session,
+        _: Arc<dyn ExecutionPlan>,
+        _: InsertOp,
+    ) -> Result<Arc<dyn ExecutionPlan>> {
         Err(self.read_only())
     }
 

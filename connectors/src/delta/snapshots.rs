@@ -58,9 +58,9 @@ impl Loaded {
             files += 1;
             bytes += u64::try_from(file.size()).unwrap_or(0);
             let deleted = file.deletion_vector_descriptor().map_or(0, |vector| vector.cardinality);
-            let kept = file.num_records().and_then(|stored| {
-                u64::try_from(stored).ok()?.checked_sub(u64::try_from(deleted).ok()?)
-            });
+            let kept = file
+                .num_records()
+                .and_then(|stored| u64::try_from(stored).ok()?.checked_sub(u64::try_from(deleted).ok()?));
             rows = rows.zip(kept).map(|(sum, more)| sum + more);
         }
         let table_id = state.metadata().id().to_owned();
@@ -150,7 +150,12 @@ impl Snapshots {
     }
 
     /// Reads from `base` on, or everything, up to `target` or the newest version.
-    async fn advance(&self, folder: &TableFolder, base: Option<Arc<Loaded>>, target: Option<u64>) -> Result<Arc<Loaded>> {
+    async fn advance(
+        &self,
+        folder: &TableFolder,
+        base: Option<Arc<Loaded>>,
+        target: Option<u64>,
+    ) -> Result<Arc<Loaded>> {
         let log = folder.log_store();
         let read = async {
             let state = match &base {

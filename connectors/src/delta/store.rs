@@ -216,9 +216,7 @@ impl ObjectStore for FolderStore {
 
     fn delete_stream(&self, locations: BoxStream<'static, StoreResult<Path>>) -> BoxStream<'static, StoreResult<Path>> {
         let refusal = format!("{self} is read-only");
-        locations
-            .map(move |_| Err(StoreError::NotSupported { source: refusal.clone().into() }))
-            .boxed()
+        locations.map(move |_| Err(StoreError::NotSupported { source: refusal.clone().into() })).boxed()
     }
 
     fn list(&self, prefix: Option<&Path>) -> BoxStream<'static, StoreResult<ObjectMeta>> {

@@ -47,8 +47,17 @@ const SCHEMAS: [(&str, &str, &str); 3] = [
 /// - `root`: the URL of a domain's data, without a slash at its end.
 /// - `schemas`: the URL of a domain's Avro schemas, likewise.
 pub fn contracts(root: impl Fn(&str) -> String, schemas: impl Fn(&str) -> String) -> Vec<Document> {
-    let fill = |domain, text: &str| text.replace("{root}", &root(domain)).replace("{schemas}", &schemas(domain));
+    let fill = |domain, text: &str| {
+        let (root, (server, place)) = (root(domain), server_words(&root(domain)));
+        let text = text.replace("{root}", &root).replace("{schemas}", &schemas(domain));
+        text.replace("{server}", server).replace("{place}", place)
+    };
     CONTRACTS.iter().map(|&(domain, file, text)| Document { domain, file, text: fill(domain, text) }).collect()
+}
+
+/// The words of ODCS for a server that lies at `root`: its type, and the key of its place.
+pub(crate) fn server_words(root: &str) -> (&'static str, &'static str) {
+    if root.starts_with("s3://") { ("s3", "location") } else { ("local", "path") }
 }
 
 /// Every Avro schema, with its path below its domain's schemas.

@@ -7,6 +7,23 @@ use std::fmt::Write as _;
 use arrow::datatypes::{DataType, Field};
 
 use super::{Table, words};
+use crate::shop::contract::server_words;
+
+/// What every contract says about readers, help and service.
+const PROMISES: &str = "\
+customProperties:
+  - property: access
+    value: restricted
+  - property: readers
+    value: [analytics]
+support:
+  - channel: data-help@example.com
+    tool: email
+slaProperties:
+  - property: availability
+    value: 99.5
+    unit: percent
+";
 
 /// The ODCS 3.1 contract of a table's Parquet product, or with `delta` of its Delta product.
 ///
@@ -15,10 +32,11 @@ pub fn contract(table: Table, delta: bool, root: &str) -> String {
     let (name, format) =
         if delta { (format!("{}_delta", table.name()), "delta") } else { (table.name().to_owned(), "parquet") };
     let (domain, words) = (table.domain(), words::of(table));
+    let (server, place) = server_words(root);
     let mut text = format!(
         "apiVersion: v3.1.0\nkind: DataContract\nid: urn:meshweave:tpch:{domain}:{name}\nname: {name}\nversion: 1.0.0\n\
          status: active\ndomain: {domain}\ndataProduct: {name}\ndescription:\n  purpose: {:?}\n\
-         servers:\n  - server: mesh\n    type: local\n    path: {root}/{name}/\n    format: {format}\n\
+         servers:\n  - server: mesh\n    type: {server}\n    {place}: {root}/{name}/\n    format: {format}\n\
          schema:\n  - name: {name}\n    physicalType: table\n    description: {:?}\n",
         words.description, words.description
     );
@@ -27,8 +45,7 @@ pub fn contract(table: Table, delta: bool, root: &str) -> String {
     for (field, (_, meaning)) in table.schema().fields().iter().zip(words.columns) {
         text.push_str(&property(field, meaning, words.key));
     }
-    text.push_str("roles:\n  - role: analytics\n    access: read\nsupport:\n  - channel: data-help@example.com\n    tool: email\n");
-    text.push_str("slaProperties:\n  - property: availability\n    value: 99.5\n    unit: percent\n");
+    text.push_str(PROMISES);
     text
 }
 

@@ -259,3 +259,72 @@ async fn newer_event_files_have_a_column_more_and_a_wider_one() {
     assert!(columns("part-00003.parquet").contains(&"sequence INT64".to_owned()));
     assert!(columns("part-00003.parquet").contains(&"device.os BYTE_ARRAY".to_owned()));
 }
+
+#[tokio::test]
+async fn every_contract_and_schema_is_read_without_a_problem() {
+    let dir = tempfile::tempdir().unwrap();
+    let mesh = demo::write_mesh(dir.path(), &small()).await.unwrap();
+    let mut forms = BTreeMap::new();
+    for file in &mesh.contracts {
+        let name = file.file_name().unwrap().to_str().unwrap();
+        let parsed = meshweave_contract::parse::parse(&std::fs::read(file).unwrap(), name);
+        let problems: Vec<String> = parsed.problems.iter().map(ToString::to_string).collect();
+        assert!(problems.is_empty(), "{}", problems.join("\n"));
+        let product = parsed.product.unwrap();
+        assert!(mesh.domains.contains(&product.id.name.domain.to_string()), "{name}");
+        *forms.entry(parsed.form.unwrap()).or_insert(0) += 1;
+    }
+    let forms: Vec<String> = forms.into_iter().map(|(form, count)| format!("{form}: {count}")).collect();
+    assert_eq!(forms, ["JSON object: 1", "ODCS 3.1.0: 20", "datamesh.io/v1: 4", "meshweave/v1 View: 2", "spec 1.0: 1"]);
+    for schema in shop::contract::schemas() {
+        let columns = meshweave_contract::parse::avro_columns(schema.text.as_bytes(), schema.file).unwrap();
+        assert!(columns.len() >= 4, "{}", schema.file);
+    }
+}
+
+#[tokio::test]
+async fn who_may_read_is_as_the_shop_says() {
+    use meshweave_contract::model::Visibility;
+    let dir = tempfile::tempdir().unwrap();
+    let mesh = demo::write_mesh(dir.path(), &small()).await.unwrap();
+    let access_of = |end: &str| {
+        let file = mesh.contracts.iter().find(|file| file.to_str().unwrap().ends_with(end)).unwrap();
+        meshweave_contract::parse::parse(&std::fs::read(file).unwrap(), end).product.unwrap().access
+    };
+    for (end, read, readers) in [
+        ("commerce-orders-1.0.0.yaml", Visibility::Restricted, &[][..]),
+        ("commerce-orders-2.0.0.yaml", Visibility::Restricted, &["analytics"][..]),
+        ("identity-login_events-1.0.0.yaml", Visibility::Private, &[][..]),
+        ("logistics-inventory-1.0.0.yaml", Visibility::Public, &[][..]),
+        ("sales-orders_delta-1.0.0.yaml", Visibility::Restricted, &["analytics"][..]),
+    ] {
+        let access = access_of(end);
+        assert_eq!((access.read, access.readers), (read, readers.iter().map(|&r| r.to_owned()).collect()), "{end}");
+    }
+}
+
+/// A domain that lies in a bucket says so in its document and in its contracts, and nothing of it is in the folder.
+#[tokio::test]
+async fn a_domain_can_lie_in_a_bucket() {
+    let dir = tempfile::tempdir().unwrap();
+    let store: Arc<dyn ObjectStore> = Arc::new(InMemory::new());
+    let place = demo::Place {
+        url: "s3://shared/identity".to_owned(),
+        store: Arc::clone(&store),
+        prefix: "identity".into(),
+        endpoint: Some("http://127.0.0.1:9".to_owned()),
+        credentials: Some(("IDENTITY_KEY".to_owned(), "IDENTITY_SECRET".to_owned())),
+    };
+    let options = Options { scale: None, places: [("identity".to_owned(), place)].into(), ..small() };
+    let mesh = demo::write_mesh(dir.path(), &options).await.unwrap();
+    assert!(!dir.path().join("data/identity").exists());
+    let listed: Vec<_> = futures::TryStreamExt::try_collect(store.list(None)).await.unwrap();
+    let listed: Vec<object_store::ObjectMeta> = listed;
+    assert_eq!(listed.len(), 5);
+    let domain = std::fs::read_to_string(dir.path().join("domains/identity/domain.yaml")).unwrap();
+    for line in ["- prefix: s3://shared/identity/", "endpoint: http://127.0.0.1:9", "access_key_id_env: IDENTITY_KEY"] {
+        assert!(domain.contains(line), "{domain}");
+    }
+    let contract = std::fs::read_to_string(&mesh.contracts[0]).unwrap();
+    assert!(contract.contains("type: s3\n    location: s3://shared/identity/customers/v1/\n"), "{contract}");
+}

@@ -8,9 +8,11 @@ use datafusion::prelude::{ParquetReadOptions, SessionConfig};
 use deltalake::DeltaTable;
 use url::Url;
 
-/// A session that plans over four partitions, whatever machine it is on.
+/// A session that plans over four partitions, whatever machine it is on, and looks into folders of days too.
 pub(crate) fn session() -> SessionContext {
-    SessionContext::new_with_config(SessionConfig::new().with_target_partitions(4))
+    let mut config = SessionConfig::new().with_target_partitions(4);
+    config.options_mut().execution.listing_table_ignore_subdirectory = false;
+    SessionContext::new_with_config(config)
 }
 
 /// Makes the Parquet files below `folder` readable as `name`.
