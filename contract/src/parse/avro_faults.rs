@@ -106,11 +106,11 @@ impl Names {
         for item in list.items(report) {
             let Some(mut field) = item.fields(report) else { continue };
             let name = field.need("name", "Give the field a name.", report).and_then(|v| v.text(report));
-            if let Some(name) = name {
-                if !seen.insert(name) {
-                    let what = format!("is a second field named `{name}`");
-                    item.error(code::DUPLICATE_COLUMN, &what, "Give each field its own name.", report);
-                }
+            if let Some(name) = name
+                && !seen.insert(name)
+            {
+                let what = format!("is a second field named `{name}`");
+                item.error(code::DUPLICATE_COLUMN, &what, "Give each field its own name.", report);
             }
             // A type that is null by itself is the word, not an absence.
             match field.look_raw("type") {

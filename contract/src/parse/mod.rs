@@ -1,8 +1,8 @@
 //! From the text of a document to the canonical model, with every problem at once.
 //!
 //! In: bytes, and the file's name for the problems. Out: a product, or everything that stands in its way.
-//! The way: [`text`] makes a tree with places, [`form`] recognises whose words these are, one reader per form fills the
-//! [`parts`], and [`tables`] looks up what they mention.
+//! The way: `text` makes a tree with places, `form` recognises whose words these are, one reader per form fills the
+//! `parts`, and `tables` looks up what they mention.
 //!
 //! Holds always: no text makes this panic; a key that nobody reads is a problem or is kept, never dropped.
 //!

@@ -3,7 +3,7 @@
 #![expect(
     clippy::unwrap_used,
     clippy::panic,
-    reason = "helpers of tests fail by panicking, as the tests themselves do"
+    reason = "what tests share fails by panicking, as the tests themselves do"
 )]
 
 mod bad;

@@ -135,6 +135,7 @@ fn exact(
     };
     let same_family = match (&promised, &physical.logical_type) {
         (T::Timestamp { .. }, T::Timestamp { .. }) => true,
+        (T::String, T::Uuid | T::Json) => true,
         (_, T::Any) | (T::Struct { .. }, _) => false,
         (promised, physical) => promised.accepts(physical),
     };
