@@ -1,3 +1,4 @@
 //! The engine from outside: one binary, one module per room.
 
 mod catalog;
+mod plan;
