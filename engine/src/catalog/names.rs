@@ -142,7 +142,9 @@ impl CatalogSnapshot {
             .versions(&key)
             .iter()
             .map(|i| &self.entries[*i])
-            .filter(|e| domain.means(e.id().name.domain.as_str()) && reference.product.means(e.id().name.product.as_str()))
+            .filter(|e| {
+                domain.means(e.id().name.domain.as_str()) && reference.product.means(e.id().name.product.as_str())
+            })
             .filter(|e| visible(&e.product))
             .collect();
         if versions.is_empty() {
@@ -212,12 +214,7 @@ impl CatalogSnapshot {
 }
 
 impl<'a> Reference<'a> {
-    fn read(
-        domain: &'a NamePart,
-        product: &'a NamePart,
-        table: Option<&'a NamePart>,
-        written: String,
-    ) -> Result<Self> {
+    fn read(domain: &'a NamePart, product: &'a NamePart, table: Option<&'a NamePart>, written: String) -> Result<Self> {
         let (product_text, major) = split_major(&product.text)?;
         let (inner, inner_table) = product_text.split_once('.').map_or((product_text, None), |(p, t)| (p, Some(t)));
         let (table, table_major) = match (table, inner_table) {
@@ -304,11 +301,8 @@ fn own_table(schema: &'static str, known: &[&'static str], table: &NamePart) -> 
 }
 
 fn no_major(reference: &Reference<'_>, versions: &[&Arc<Entry>], major: u64) -> Error {
-    let mut known: Vec<u64> = versions
-        .iter()
-        .filter(|e| e.product.status != Status::Retired)
-        .map(|e| e.id().version.major)
-        .collect();
+    let mut known: Vec<u64> =
+        versions.iter().filter(|e| e.product.status != Status::Retired).map(|e| e.id().version.major).collect();
     known.dedup();
     Failure::NameNotFound {
         what: "major version",

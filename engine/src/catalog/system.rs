@@ -72,7 +72,11 @@ pub fn columns(name: &str) -> Option<Vec<ColumnDoc>> {
             ("version", DataType::Utf8, "The version of the contract."),
             ("form", DataType::Utf8, "The form it was written in."),
             ("hash", DataType::Utf8, "The hash of its canonical form."),
-            ("registered_at", DataType::Utf8, "When it was registered, RFC 3339; null for one that was put there by hand."),
+            (
+                "registered_at",
+                DataType::Utf8,
+                "When it was registered, RFC 3339; null for one that was put there by hand.",
+            ),
             ("registered_by", DataType::Utf8, "Who registered it."),
             ("text", DataType::Utf8, "The contract as it was written."),
         ],
@@ -208,9 +212,7 @@ fn product_columns(snapshot: &CatalogSnapshot, visible: Visible<'_>) -> Vec<Arra
         text(rows.iter().map(|r| Some(r.3.logical_type.to_string()))),
         text(rows.iter().map(|r| r.3.declared_type.as_deref())),
         Arc::new(rows.iter().map(|r| Some(r.3.nullable)).collect::<BooleanArray>()),
-        Arc::new(
-            rows.iter().map(|r| r.3.key_position.and_then(|p| i32::try_from(p).ok())).collect::<Int32Array>(),
-        ),
+        Arc::new(rows.iter().map(|r| r.3.key_position.and_then(|p| i32::try_from(p).ok())).collect::<Int32Array>()),
         text(rows.iter().map(|r| r.3.classification.as_deref())),
         Arc::new(rows.iter().map(|r| r.3.pii).collect::<BooleanArray>()),
         text(rows.iter().map(|r| r.3.description.as_deref())),

@@ -122,6 +122,15 @@ impl Numbering {
             return Ok(at + 1);
         }
         match token {
+            Token::Placeholder(text) if text == "?" => {
+                let (operator, next) = match tokens.get(at + 1).map(|t| &t.token) {
+                    Some(Token::Pipe) => (Token::QuestionPipe, at + 2),
+                    Some(Token::Ampersand) => (Token::QuestionAnd, at + 2),
+                    _ => (Token::Question, at + 1),
+                };
+                push(out, operator);
+                Ok(next)
+            }
             Token::Placeholder(text) => {
                 let number = self.number(text)?;
                 push(out, Token::Placeholder(format!("${number}")));
@@ -287,7 +296,8 @@ fn clause_at(tokens: &[TokenWithSpan], at: usize, out: &[TokenWithSpan]) -> Resu
     if !(reader.word("AS") && reader.word("OF")) {
         return Ok(None);
     }
-    let follows_a_name = matches!(last(out), Some(Token::Word(w)) if w.quote_style.is_some() || !before_operand(w.keyword));
+    let follows_a_name =
+        matches!(last(out), Some(Token::Word(w)) if w.quote_style.is_some() || !before_operand(w.keyword));
     if !follows_a_name || (!explicit && !reader.value_follows()) {
         return Ok(None);
     }
@@ -342,7 +352,11 @@ impl<'a> Reader<'a> {
             Some((token, _)) => {
                 matches!(
                     token,
-                    Token::Number(..) | Token::SingleQuotedString(_) | Token::Placeholder(_) | Token::Question | Token::Minus
+                    Token::Number(..)
+                        | Token::SingleQuotedString(_)
+                        | Token::Placeholder(_)
+                        | Token::Question
+                        | Token::Minus
                 )
             }
             None => false,
