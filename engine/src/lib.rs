@@ -8,6 +8,7 @@
 pub mod catalog;
 pub mod connect;
 pub mod context;
+pub mod discover;
 mod document;
 pub mod engine;
 pub mod error;
