@@ -199,16 +199,17 @@ impl Engine {
     ///
     /// # Errors
     /// As [`Self::open`].
+    #[expect(clippy::unused_async, reason = "it stands in for `open` and is awaited like it")]
     pub async fn with_catalog(parts: Parts, catalog: Catalog) -> Result<Arc<Self>> {
-        Self::with_executor(parts, catalog, Arc::new(LocalExecutor)).await
+        Self::with_executor(parts, catalog, Arc::new(LocalExecutor))
     }
 
     /// An engine whose plans run elsewhere.
     ///
     /// # Errors
     /// As [`Self::open`].
-    pub async fn with_executor(parts: Parts, catalog: Catalog, executor: Arc<dyn Executor>) -> Result<Arc<Self>> {
-        let state = StateStore {};
+    pub fn with_executor(parts: Parts, catalog: Catalog, executor: Arc<dyn Executor>) -> Result<Arc<Self>> {
+        let state = StateStore::new(&parts.mesh, &parts.settings);
         let runtime = Arc::new(Runtime::new(&parts.settings, executor)?);
         let Parts { settings, connectors, policy, .. } = parts;
         Ok(Arc::new(Self { settings, catalog, connectors, policy, state, runtime }))

@@ -30,9 +30,24 @@ impl Error {
         if let Some(ours) = find(&error) {
             return ours;
         }
+        if let Some(limit) = limit(&error) {
+            return limit;
+        }
         map(error, products)
     }
 }
+
+/// A limit that was reached somewhere in the chain of causes. The spill quota arrives as the text of an I/O error.
+fn limit(error: &DataFusionError) -> Option<Error> {
+    if let DataFusionError::ResourcesExhausted(text) = error.find_root() {
+        return Some(exhausted(text));
+    }
+    let text = error.to_string();
+    text.contains(SPILL_QUOTA).then(|| exhausted(&text))
+}
+
+/// How DataFusion says that the spill quota is used up.
+const SPILL_QUOTA: &str = "used disk space during the spilling process";
 
 /// Our own error somewhere in the chain of causes.
 fn find(error: &DataFusionError) -> Option<Error> {
@@ -198,10 +213,12 @@ fn whose(products: &[String]) -> String {
 }
 
 fn exhausted(text: &str) -> Error {
-    let (message, hint) = if text.contains("disk space") {
+    let (message, hint) = if text.contains(SPILL_QUOTA) {
         ("spilled data of all queries reached its limit".to_owned(), "Raise limits.spill, or make the query smaller.")
     } else {
-        let message = format!("the memory for all queries is used up: {}", first_line(&sentence(text)));
+        let asked = first_line(&sentence(text));
+        let asked = asked.split(" with top memory consumers").next().unwrap_or_default();
+        let message = format!("the memory for all queries is used up: {asked}");
         (message, "Raise limits.memory, lower limits.concurrent_queries, or make the query smaller.")
     };
     Failure::Exhausted { message, hint: Some(hint.to_owned()) }.into()
@@ -343,7 +360,9 @@ mod tests {
     fn limits_name_their_setting() {
         let memory = Error::from(DataFusionError::ResourcesExhausted("Failed to allocate 1 MB".to_owned()));
         assert!(memory.hint().unwrap().contains("limits.memory"));
-        let spill = Error::from(DataFusionError::ResourcesExhausted("The used disk space has exceeded".to_owned()));
+        let spill = Error::from(DataFusionError::ResourcesExhausted(
+            "The used disk space during the spilling process has exceeded".to_owned(),
+        ));
         assert!(spill.hint().unwrap().contains("limits.spill"));
         assert_eq!((memory.kind(), spill.kind()), (Kind::Exhausted, Kind::Exhausted));
     }

@@ -122,6 +122,15 @@ impl Numbering {
             return Ok(at + 1);
         }
         match token {
+            Token::Placeholder(text) if text == "?" => {
+                let (operator, next) = match tokens.get(at + 1).map(|t| &t.token) {
+                    Some(Token::Pipe) => (Token::QuestionPipe, at + 2),
+                    Some(Token::Ampersand) => (Token::QuestionAnd, at + 2),
+                    _ => (Token::Question, at + 1),
+                };
+                push(out, operator);
+                Ok(next)
+            }
             Token::Placeholder(text) => {
                 let number = self.number(text)?;
                 push(out, Token::Placeholder(format!("${number}")));

@@ -93,3 +93,6 @@ impl PolicyEngine for AccessBlockPolicy {
         Decision::Refused { reason: allowed }
     }
 }
+
+#[cfg(test)]
+mod tests;

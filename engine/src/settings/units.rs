@@ -36,7 +36,7 @@ const DECIMAL: [(&str, u64); 6] = [
 
 impl fmt::Display for ByteSize {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match BINARY.iter().find(|(_, size)| self.0 >= *size && self.0 % size == 0) {
+        match BINARY.iter().find(|(_, size)| self.0 >= *size && self.0.is_multiple_of(*size)) {
             Some((unit, size)) => write!(f, "{}{unit}", self.0 / size),
             None => write!(f, "{}", self.0),
         }

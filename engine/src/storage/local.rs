@@ -65,6 +65,14 @@ impl ConfinedFiles {
     fn allow(&self, location: &Path) -> Result<()> {
         allow(&self.files, &self.roots, location)
     }
+
+    /// A listing without a prefix is one of the whole file system, which no domain may see.
+    fn allow_below(&self, prefix: Option<&Path>) -> Result<()> {
+        match prefix {
+            Some(prefix) => self.allow(prefix),
+            None => self.allow(&Path::ROOT),
+        }
+    }
 }
 
 fn allow(files: &LocalFileSystem, roots: &[PathBuf], location: &Path) -> Result<()> {
@@ -118,21 +126,21 @@ impl ObjectStore for ConfinedFiles {
     }
 
     fn list(&self, prefix: Option<&Path>) -> BoxStream<'static, Result<ObjectMeta>> {
-        match self.allow(prefix.unwrap_or(&Path::default())) {
+        match self.allow_below(prefix) {
             Ok(()) => self.files.list(prefix),
             Err(error) => async move { Err(error) }.into_stream().boxed(),
         }
     }
 
     fn list_with_offset(&self, prefix: Option<&Path>, offset: &Path) -> BoxStream<'static, Result<ObjectMeta>> {
-        match self.allow(prefix.unwrap_or(&Path::default())) {
+        match self.allow_below(prefix) {
             Ok(()) => self.files.list_with_offset(prefix, offset),
             Err(error) => async move { Err(error) }.into_stream().boxed(),
         }
     }
 
     async fn list_with_delimiter(&self, prefix: Option<&Path>) -> Result<ListResult> {
-        self.allow(prefix.unwrap_or(&Path::default()))?;
+        self.allow_below(prefix)?;
         self.files.list_with_delimiter(prefix).await
     }
 

@@ -20,7 +20,10 @@ use crate::settings::StorageSettings;
 
 /// The stores of a process.
 #[derive(Debug, Default)]
-pub(super) struct Stores(Mutex<HashMap<StoreKey, (Credentials, Arc<dyn ObjectStore>)>>);
+pub(super) struct Stores(Mutex<HashMap<StoreKey, Made>>);
+
+/// A store, and the keys that it was made with.
+type Made = (Credentials, Arc<dyn ObjectStore>);
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 struct StoreKey {

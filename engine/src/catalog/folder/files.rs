@@ -173,20 +173,27 @@ struct Announced {
     sha256: String,
 }
 
+impl Announced {
+    /// Whether the file that lies there is the one that was announced.
+    fn is_there(&self) -> bool {
+        std::fs::read(&self.path).is_ok_and(|bytes| digest(&bytes) == self.sha256)
+    }
+}
+
 fn announced(journal: &Path) -> Vec<Announced> {
     let text = std::fs::read(journal).unwrap_or_default();
     serde_json::from_slice(&text).unwrap_or_default()
 }
 
-/// The files of an append that was begun and not finished.
+/// The files of an append that was begun and not finished, as far as they are still what the append put there.
 pub(super) fn read_journal(journal: &Path) -> Vec<PathBuf> {
-    announced(journal).into_iter().map(|file| file.path).collect()
+    announced(journal).into_iter().filter(Announced::is_there).map(|file| file.path).collect()
 }
 
 /// Takes back an append whose writer died; the lock is held.
 pub(super) fn recover(mesh: &Path, journal: &Path) -> io::Result<()> {
     for file in announced(journal).iter().filter(|file| file.path.starts_with(mesh.join("domains"))) {
-        if std::fs::read(&file.path).is_ok_and(|bytes| digest(&bytes) == file.sha256) {
+        if file.is_there() {
             remove(&file.path)?;
         }
         remove(&hidden(&file.path))?;

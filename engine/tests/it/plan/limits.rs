@@ -112,7 +112,8 @@ impl RecordBatchStream for Rows {
 
 /// A mesh with one table without end.
 async fn endless(settings: Settings) -> (Mesh, Arc<Watch>) {
-    let mesh = Mesh::with(vec![Spec::table("a.numbers", "1.0.0", vec![batch(vec![("n", ints(&[1]))])])], settings).await;
+    let mesh =
+        Mesh::with(vec![Spec::table("a.numbers", "1.0.0", vec![batch(vec![("n", ints(&[1]))])])], settings).await;
     let watch = Arc::new(Watch::default());
     let held = Arc::clone(&watch);
     *mesh.memory.wrap.lock() = Some(Wrap(Arc::new(move |schema| Arc::new(Endless(schema, Arc::clone(&held))))));
@@ -244,17 +245,6 @@ async fn memory_has_one_limit_and_returns_to_zero() {
 }
 
 #[tokio::test]
-async fn a_sort_larger_than_the_memory_spills() {
-    let mut settings = Settings::default();
-    settings.limits.memory = ByteSize(8 << 20);
-    settings.limits.partitions = Some(1);
-    let mesh = Mesh::with(shop(), settings).await;
-    let sql = "SELECT max(n), count(*) FROM (SELECT row_number() OVER (ORDER BY value % 1009, value) AS n FROM generate_series(1, 1500000))";
-    assert_eq!(mesh.cells(sql).await.unwrap(), "1500000|1500000");
-    assert_eq!(mesh.engine.reserved_bytes(), 0);
-}
-
-#[tokio::test]
 async fn long_texts_are_refused_unread() {
     let mut settings = Settings::default();
     settings.limits.statement_text = ByteSize(100);
@@ -269,8 +259,9 @@ async fn long_texts_are_refused_unread() {
 #[tokio::test]
 async fn rows_read_are_counted_when_the_stream_has_ended() {
     let mesh = Mesh::new(shop()).await;
-    let answer = mesh.engine.query(&guest(), &Statement::new("SELECT sum(amount) FROM commerce.orders")).await.unwrap();
+    let sql = "SELECT sum(value) FROM generate_series(1, 100)";
+    let answer = mesh.engine.query(&guest(), &Statement::new(sql)).await.unwrap();
     let usage = Arc::clone(&answer.usage);
     answer.collect().await.unwrap();
-    assert_eq!(usage.rows(), 3);
+    assert_eq!(usage.rows(), 100);
 }

@@ -228,7 +228,11 @@ fn product(spec: &Spec) -> Product {
         id: ProductId { name, version: spec.version.parse().unwrap() },
         status: Status::Active,
         description: None,
-        owner: Owner { team: Some(format!("{domain}-team")), contact: Some(format!("{domain}@example.com")), support: vec![] },
+        owner: Owner {
+            team: Some(format!("{domain}-team")),
+            contact: Some(format!("{domain}@example.com")),
+            support: vec![],
+        },
         tags: vec![],
         glossary: vec![],
         sample_queries: vec![],
@@ -411,7 +415,8 @@ pub(crate) fn shop() -> Vec<Spec> {
     );
     let items = batch(vec![("orderId", ints(&[1, 1, 3])), ("sku", texts(&["a", "b", "a"])), ("Qty", ints(&[5, 6, 7]))]);
     commerce.tables.push(("items", vec![items]));
-    let customers = batch(vec![("id", ints(&[1, 2])), ("name", texts(&["Ada", "Bob"])), ("region", texts(&["eu", "us"]))]);
+    let customers =
+        batch(vec![("id", ints(&[1, 2])), ("name", texts(&["Ada", "Bob"])), ("region", texts(&["eu", "us"]))]);
     let value = batch(vec![("customer-id", ints(&[1, 2])), ("clv", floats(&[0.5, 1.5]))]);
     let events = batch(vec![("id", ints(&[1, 2])), ("payload", texts(&[r#"{"a":1}"#, r#"{"a":2,"b":[3]}"#]))]);
     vec![
@@ -434,4 +439,3 @@ pub(crate) fn shop() -> Vec<Spec> {
         Spec::view("sales.writes", "DELETE FROM commerce.orders"),
     ]
 }
-

@@ -24,7 +24,7 @@ async fn every_way_to_write_a_name() {
         ("SELECT orderid FROM commerce.orders ORDER BY ORDERID DESC LIMIT 1", "3"),
         ("SELECT \"orderId\" FROM commerce.orders ORDER BY 1 LIMIT 1", "1"),
         ("SELECT max(customer_id) FROM customer.customer_lifetime_value", "2"),
-        ("SELECT sum(qty), sum(QTY) FROM commerce.orders.items", "18|18"),
+        ("SELECT sum(qty), max(QTY) FROM commerce.orders.items", "18|7"),
         ("SELECT count(*) FROM commerce.orders WHERE customerid = 2 AND Status = 'done'", "2"),
         ("SELECT status, sum(amount) AS s FROM commerce.orders GROUP BY STATUS ORDER BY S", "open|20.0;done|40.0"),
         // Qualifiers follow.
@@ -48,7 +48,10 @@ async fn every_way_to_write_a_name() {
         ("SELECT sum(i.qty) FROM commerce.orders o JOIN commerce.orders.items i ON o.orderid = i.orderid", "18"),
         ("SELECT sum(qty) FROM commerce.orders JOIN commerce.orders.items USING (orderid)", "18"),
         ("SELECT count(*) FROM commerce.orders NATURAL JOIN commerce.orders.items", "3"),
-        ("SELECT sum(items.qty) FROM commerce.orders, commerce.orders.items WHERE orders.orderid = items.orderid", "18"),
+        (
+            "SELECT sum(items.qty) FROM commerce.orders, commerce.orders.items WHERE orders.orderid = items.orderid",
+            "18",
+        ),
         ("SELECT a.amount, b.amount FROM commerce.\"orders@1\" a, commerce.orders b WHERE b.orderid = 3", "7.0|30.0"),
         ("SELECT count(*) FROM commerce.orders a JOIN commerce.orders b ON a.orderid < b.orderid", "3"),
         // Two products spell a column differently: the qualifier decides, or the spelling as typed.
@@ -63,7 +66,7 @@ async fn every_way_to_write_a_name() {
         ("SELECT x.orderid FROM (SELECT ORDERID FROM odd.upper) AS x", "9"),
         ("SELECT OrderID FROM (SELECT orderid AS OrderId FROM commerce.\"orders@1\") AS t", "7"),
         ("SELECT k FROM (VALUES (1), (2)) AS v(K), commerce.\"orders@1\" WHERE K = 2", "2"),
-        ("WITH t(Total) AS (SELECT 5) SELECT TOTAL FROM t, odd.upper", "5"),
+        ("WITH t(Total) AS (SELECT 5) SELECT t.TOTAL FROM t, odd.upper", "5"),
         ("SELECT upper('x'), total FROM odd.upper", "X|1"),
         // Views and the session's schema.
         ("SELECT sum(amount) FROM sales.facts", "60.0"),
@@ -92,17 +95,29 @@ async fn with_queries_hide_products_where_they_are_in_scope() {
         ("WITH ORDERS AS (SELECT 1 AS x) SELECT count(*) FROM orders", "1"),
         // In its own definition the name is still the product's.
         ("WITH orders AS (SELECT * FROM orders WHERE orderid > 1) SELECT count(*) FROM orders", "2"),
-        ("WITH a AS (SELECT * FROM orders), orders AS (SELECT 1 AS x) SELECT (SELECT count(*) FROM a), count(*) FROM orders", "3|1"),
+        (
+            "WITH a AS (SELECT * FROM orders), orders AS (SELECT 1 AS x) SELECT (SELECT count(*) FROM a) AS n, count(*) AS m FROM orders",
+            "3|1",
+        ),
         // A qualified name is always the product's.
         ("WITH orders AS (SELECT 1 AS x) SELECT count(*) FROM commerce.orders", "3"),
         // Inner names end with their query.
-        ("SELECT (WITH orders AS (SELECT 1 AS x) SELECT count(*) FROM orders), count(*) FROM orders", "1|3"),
+        ("SELECT (WITH orders AS (SELECT 1 AS x) SELECT count(*) FROM orders) AS n, count(*) AS m FROM orders", "1|3"),
         ("SELECT count(*) FROM (WITH orders AS (SELECT 1 AS x) SELECT * FROM orders) t, orders", "3"),
         ("WITH orders AS (SELECT 1 AS x) SELECT count(*) FROM crm.customer WHERE EXISTS (SELECT 1 FROM orders)", "2"),
         ("WITH orders AS (SELECT 2 AS x) SELECT count(*) FROM crm.customer WHERE id IN (SELECT x FROM orders)", "1"),
-        ("WITH orders AS (SELECT 1 AS x) SELECT count(*) FROM (SELECT x FROM orders UNION ALL SELECT amount FROM commerce.orders) u", "4"),
-        ("WITH RECURSIVE orders AS (SELECT 1 AS x UNION ALL SELECT x + 1 FROM orders WHERE x < 4) SELECT sum(x) FROM orders", "10"),
-        ("SELECT sum(q) FROM crm.customer c, LATERAL (SELECT c.id AS q) l", "3"),
+        (
+            "WITH orders AS (SELECT 1 AS x) SELECT count(*) FROM (SELECT x FROM orders UNION ALL SELECT amount FROM commerce.orders) u",
+            "4",
+        ),
+        (
+            "WITH RECURSIVE orders AS (SELECT 1 AS x UNION ALL SELECT x + 1 FROM orders WHERE x < 4) SELECT sum(x) FROM orders",
+            "10",
+        ),
+        (
+            "SELECT sum(q) FROM crm.customer c, LATERAL (SELECT amount AS q FROM orders WHERE customerid = c.id) l",
+            "60.0",
+        ),
     ];
     for (sql, expected) in cases {
         match mesh.cells_as(&ctx, &Statement::new(sql)).await {
@@ -138,26 +153,46 @@ async fn names_that_lead_nowhere_and_statements_that_are_refused() {
         ("SELECT * FROM orders", Kind::NotFound, "orders", "commerce.orders"),
         ("SELECT * FROM \"Commerce\".orders", Kind::NotFound, "does not exist", ""),
         ("SELECT * FROM hr.secret", Kind::NotFound, "\"hr.secret\" does not exist", ""),
-        ("SELECT amuont FROM commerce.orders", Kind::NotFound, "column \"amuont\" does not exist", "Did you mean amount?"),
+        (
+            "SELECT amuont FROM commerce.orders",
+            Kind::NotFound,
+            "column \"amuont\" does not exist",
+            "Did you mean amount?",
+        ),
         ("SELECT o.amuont FROM commerce.orders o", Kind::NotFound, "column \"amuont\"", "Did you mean amount?"),
         ("SELECT sums(amount) FROM commerce.orders", Kind::NotFound, "function \"sums\"", "sum"),
-        ("SELECT OrDeRiD FROM commerce.orders, odd.upper", Kind::InvalidQuery, "\"ORDERID\" or \"orderId\"", "double quotes"),
+        (
+            "SELECT OrDeRiD FROM commerce.orders, odd.upper",
+            Kind::InvalidQuery,
+            "\"ORDERID\" or \"orderId\"",
+            "double quotes",
+        ),
         ("SELECT amount FROM commerce.orders a, commerce.orders b", Kind::InvalidQuery, "in several tables", "alias"),
         ("SELECT orders.amount FROM commerce.orders o", Kind::NotFound, "column \"amount\"", ""),
-        ("SELECT FROM WHERE", Kind::InvalidQuery, "", ""),
+        ("SELEC 1", Kind::InvalidQuery, "", ""),
         ("", Kind::InvalidQuery, "empty", ""),
         ("SELECT 1; SELECT 2", Kind::InvalidQuery, "2 statements", "one statement"),
         ("INSERT INTO commerce.orders VALUES (1)", Kind::Unsupported, "INSERT INTO through SQL", "read-only"),
         ("UPDATE commerce.orders SET amount = 1", Kind::Unsupported, "UPDATE", "read-only"),
         ("DELETE FROM commerce.orders", Kind::Unsupported, "DELETE FROM", "read-only"),
         ("CREATE TABLE t AS SELECT 1", Kind::Unsupported, "CREATE TABLE", "register"),
-        ("CREATE EXTERNAL TABLE t STORED AS PARQUET LOCATION '/etc'", Kind::Unsupported, "CREATE EXTERNAL TABLE", "register"),
+        (
+            "CREATE EXTERNAL TABLE t STORED AS PARQUET LOCATION '/etc'",
+            Kind::Unsupported,
+            "CREATE EXTERNAL TABLE",
+            "register",
+        ),
         ("DROP TABLE commerce.orders", Kind::Unsupported, "DROP TABLE", "register"),
         ("COPY (SELECT 1) TO '/tmp/x.parquet'", Kind::Unsupported, "COPY", "read-only"),
         ("EXPLAIN COPY (SELECT 1) TO '/tmp/x.parquet'", Kind::Unsupported, "COPY", "read-only"),
         ("SET datafusion.execution.batch_size = 1", Kind::Unsupported, "SET", "session"),
         ("SELECT * INTO x FROM commerce.orders", Kind::Unsupported, "SELECT INTO", "read-only"),
-        ("WITH d AS (DELETE FROM commerce.orders RETURNING *) SELECT * FROM d", Kind::Unsupported, "DELETE", "read-only"),
+        (
+            "WITH d AS (DELETE FROM commerce.orders RETURNING *) SELECT * FROM d",
+            Kind::Unsupported,
+            "DELETE",
+            "read-only",
+        ),
         ("SELECT * FROM commerce.orders FOR UPDATE", Kind::Unsupported, "locking", ""),
         ("SELECT * FROM commerce.orders TABLESAMPLE (10 PERCENT)", Kind::Unsupported, "TABLESAMPLE", ""),
         ("SELECT * FROM sales.loop_a", Kind::ContractBroken, "stands on itself", ""),

@@ -32,9 +32,18 @@ async fn three_styles_give_equal_rows() {
     let cases = [
         (positional(&format!("SELECT amount {from} orderid > ? AND status = ?"), vec![int(1), text("done")]), "30.0"),
         (positional(&format!("SELECT amount {from} orderid > $2 AND status = $1"), vec![text("done"), int(1)]), "30.0"),
-        (named(&format!("SELECT amount {from} orderid > :low AND status = :s"), &[("s", text("done")), ("low", int(1))]), "30.0"),
+        (
+            named(
+                &format!("SELECT amount {from} orderid > :low AND status = :s"),
+                &[("s", text("done")), ("low", int(1))],
+            ),
+            "30.0",
+        ),
         // By position into names: in the order of their first use.
-        (positional(&format!("SELECT amount {from} orderid > :low AND status = :s"), vec![int(1), text("done")]), "30.0"),
+        (
+            positional(&format!("SELECT amount {from} orderid > :low AND status = :s"), vec![int(1), text("done")]),
+            "30.0",
+        ),
         // Values are cast to what their place asks for.
         (positional(&format!("SELECT amount {from} orderid = ?"), vec![text("2")]), "20.0"),
         (positional(&format!("SELECT amount {from} orderid = ?"), vec![ScalarValue::Int32(Some(2))]), "20.0"),
@@ -44,11 +53,14 @@ async fn three_styles_give_equal_rows() {
         (positional("SELECT orderid FROM commerce.orders ORDER BY 1 LIMIT ? OFFSET ?", vec![int(1), int(1)]), "2"),
         (positional("SELECT ?", vec![text("?")]), "?"),
         (positional("SELECT ? + 1, '?'", vec![int(1)]), "2|?"),
+        (positional("SELECT $1 + $2 + $3 + $4 + $5 + $6 + $7 + $8 + $9 + $10", (1..=10).map(int).collect()), "55"),
         (
-            positional("SELECT $1 + $2 + $3 + $4 + $5 + $6 + $7 + $8 + $9 + $10", (1..=10).map(int).collect()),
-            "55",
+            positional(
+                "SELECT name FROM crm.customer WHERE id IN (SELECT customerid FROM commerce.orders WHERE orderid = ?)",
+                vec![int(2)],
+            ),
+            "Ada",
         ),
-        (positional("SELECT name FROM crm.customer WHERE id IN (SELECT customerid FROM commerce.orders WHERE orderid = ?)", vec![int(2)]), "Ada"),
     ];
     for (statement, expected) in cases {
         match mesh.cells_as(&guest(), &statement).await {
@@ -65,7 +77,10 @@ async fn wrong_values_are_told() {
         (Statement::new("SELECT ?"), "1 parameter, but 0 values were given"),
         (positional("SELECT 1", vec![int(1)]), "0 parameters, but 1 value was given"),
         (positional("SELECT ?, ?", vec![int(1)]), "2 parameters, but 1 value was given"),
-        (positional("SELECT * FROM commerce.orders WHERE orderid = ?", vec![text("x")]), "parameter $1 is Utf8, but Int64 is needed"),
+        (
+            positional("SELECT * FROM commerce.orders WHERE orderid = ?", vec![text("x")]),
+            "parameter $1 is Utf8, but Int64 is needed",
+        ),
         (named("SELECT :a", &[("b", int(1))]), "no parameter :b"),
         (named("SELECT :a, :b", &[("b", int(1))]), "parameter :a has no value"),
         (named("SELECT ?", &[("b", int(1))]), "no named parameters"),
