@@ -220,9 +220,10 @@ fn scope(options: ShowStatementOptions) -> Option<ObjectName> {
 
 /// The filter of a `SHOW` as a condition over `column`.
 fn filter(options: &ShowStatementOptions, column: &str) -> Result<Option<String>> {
-    let filter = match &options.filter_position {
-        Some(ShowStatementFilterPosition::Infix(filter) | ShowStatementFilterPosition::Suffix(filter)) => filter,
-        None => return Ok(None),
+    let Some(ShowStatementFilterPosition::Infix(filter) | ShowStatementFilterPosition::Suffix(filter)) =
+        &options.filter_position
+    else {
+        return Ok(None);
     };
     let literal = |text: &str| Expr::Value(ValueWithSpan::from(Value::SingleQuotedString(text.to_owned())));
     match filter {

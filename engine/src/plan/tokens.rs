@@ -289,9 +289,8 @@ fn before_operand(keyword: Keyword) -> bool {
 fn clause_at(tokens: &[TokenWithSpan], at: usize, out: &[TokenWithSpan]) -> Result<Option<(AsOf, usize)>> {
     let mut reader = Reader { tokens, at };
     let explicit = reader.word("FOR");
-    let word = match reader.any(&["VERSION", "TIMESTAMP", "SYSTEM_TIME", "SYSTEM_VERSION"]) {
-        Some(word) => word,
-        None => return Ok(None),
+    let Some(word) = reader.any(&["VERSION", "TIMESTAMP", "SYSTEM_TIME", "SYSTEM_VERSION"]) else {
+        return Ok(None);
     };
     if !(reader.word("AS") && reader.word("OF")) {
         return Ok(None);

@@ -73,8 +73,6 @@ const CORPUS: &[&str] = &[
     "SELECT stddev(f), median(f), corr(x, f) FROM t.one",
     "SELECT DISTINCT ON (s) s, x FROM t.one ORDER BY s, x",
     "SELECT x IS NULL, x BETWEEN 1 AND 2, NOT (x = 1), -x, x % 2, x IS DISTINCT FROM 1 FROM t.one",
-    "SELECT s, x FROM t.one ORDER BY ALL",
-    "SELECT s, count(*) FROM t.one GROUP BY ALL",
     "SELECT 'O''Reilly', \"one\".x FROM t.one",
 ];
 
@@ -120,33 +118,34 @@ fn plain() -> SessionContext {
 async fn the_same_rows_as_plain_datafusion() {
     let mesh = Mesh::new(tables()).await;
     let plain = plain();
-    let mut compared = 0;
+    let mut problems = vec![];
     for sql in CORPUS {
         let expected = match plain.sql(sql).await {
             Ok(frame) => frame.collect().await,
             Err(error) => Err(error),
-        };
-        let mut expected = match expected {
-            Ok(batches) => cells(&batches),
-            Err(error) => panic!("the corpus must run on plain DataFusion: {sql}\n{error}"),
         };
         let statement = meshweave_engine::Statement::new(*sql);
         let answer = match mesh.engine.query(&super::mesh::guest(), &statement).await {
             Ok(answer) => answer.collect().await,
             Err(error) => Err(error),
         };
-        let mut rows = match answer {
-            Ok(batches) => cells(&batches),
-            Err(error) => panic!("{sql}\n{}", error.report()),
-        };
-        if !sql.contains("ORDER BY") {
-            expected.sort();
-            rows.sort();
+        match (expected, answer) {
+            (Ok(expected), Ok(answer)) => {
+                let (mut expected, mut rows) = (cells(&expected), cells(&answer));
+                if !sql.contains("ORDER BY") {
+                    expected.sort();
+                    rows.sort();
+                }
+                if rows != expected {
+                    problems.push(format!("{sql}\n  plain: {expected:?}\n  ours:  {rows:?}"));
+                }
+            }
+            (Ok(_), Err(error)) => problems.push(format!("{sql}\n  ours: {}", error.report())),
+            (Err(error), _) => problems.push(format!("{sql}\n  the corpus must run on plain DataFusion: {error}")),
         }
-        assert_eq!(rows, expected, "{sql}");
-        compared += 1;
     }
-    assert!(compared >= 60, "{compared}");
+    assert!(problems.is_empty(), "{}", problems.join("\n"));
+    assert!(CORPUS.len() >= 60, "{}", CORPUS.len());
 }
 
 #[tokio::test]
