@@ -2,11 +2,11 @@
 //!
 //! Start reading at [`read`].
 
-use super::fields::Value;
 use super::near::nearest;
 use super::node::{Kind, Node};
 use super::report::Report;
-use super::{form_a, form_b, form_c};
+use super::value::Value;
+use super::{form_a, form_b, form_c, odcs};
 use crate::model::Product;
 use crate::problem::code;
 
@@ -27,6 +27,9 @@ pub(crate) fn read(root: &Node, report: &mut Report) -> (Option<String>, Option<
         (Some("datamesh.io/v1"), Some("DataProduct")) => ("datamesh.io/v1".to_owned(), form_a::product(&value, report)),
         (Some("meshweave/v1"), Some(kind @ ("View" | "Materialization"))) => {
             (format!("meshweave/v1 {kind}"), form_a::definition(&value, kind == "Materialization", report))
+        }
+        (Some(api), Some("DataContract")) if odcs::is_known(api) => {
+            (format!("ODCS {}", api.trim_start_matches('v')), odcs::product(&value, report))
         }
         (None, None) if root.get("product").is_some() => ("JSON object".to_owned(), form_c::product(&value, report)),
         (None, None) if root.get("spec").is_some() || root.get("metadata").is_some() => {

@@ -7,9 +7,10 @@
 //! Start reading at [`table`].
 
 use super::blocks::columns::Names;
-use super::fields::{Fields, Value};
+use super::fields::Fields;
 use super::node::{Kind, Node};
 use super::report::Report;
+use super::value::Value;
 use crate::model::{Column, Table};
 use crate::problem::code;
 use crate::types::{LogicalType as T, StructField, TimeUnit};
@@ -27,7 +28,7 @@ pub(crate) fn table(value: &Value<'_>, table: &mut Table, report: &mut Report) {
     }
     let required = fields.take("required");
     let properties = fields.need("properties", "List the columns as properties.", report);
-    table.description = fields.text("description", report).or(table.description.take());
+    table.description = fields.text("description", report).or_else(|| table.description.take());
     for key in ["$schema", "$id", "title", "$defs", "definitions", "additionalProperties", "examples"] {
         fields.keep(key, &mut table.custom);
     }
@@ -72,9 +73,12 @@ impl<'n> Reader<'n> {
         if let Some(reference) = fields.take("$ref") {
             self.reference(&reference, column, depth, report);
         }
-        let branches = fields.take_any(&["anyOf", "oneOf"], report);
-        if let Some(branches) = &branches {
-            self.branches(branches, column, depth, report);
+        let mut has_branches = false;
+        for key in ["anyOf", "oneOf"] {
+            if let Some(branches) = fields.take(key) {
+                has_branches = true;
+                self.branches(key, &branches, column, depth, report);
+            }
         }
         let kind = fields.take("type").and_then(|v| single_type(&v, column, report));
         let format = fields.take("format");
@@ -85,7 +89,7 @@ impl<'n> Reader<'n> {
             let format = format.as_ref().and_then(|f| f.text(report));
             column.logical_type = self.logical_type(kind, format, &mut fields, depth, report);
             column.declared_type = Some(format.map_or_else(|| kind.to_owned(), |f| format!("{kind} ({f})")));
-        } else if branches.is_none() && column.logical_type == T::Any {
+        } else if !has_branches && column.logical_type == T::Any {
             untyped(column, &fields, report);
         }
         fields.finish_open(&mut column.custom);
@@ -99,7 +103,11 @@ impl<'n> Reader<'n> {
             steps.into_iter().try_fold(self.root, |node, step| node.get(&step))
         });
         match target {
-            Some(node) => self.property(&Value { path: value.path.clone(), node }, column, depth + 1, report),
+            Some(node) => {
+                super::fields::keep(&mut column.custom, "$ref", text.into());
+                let path = value.path.trim_end_matches(".$ref").to_owned();
+                self.property(&Value { path, node }, column, depth + 1, report);
+            }
             None => {
                 let mend = "Refer to a definition inside this schema, such as #/$defs/Address.";
                 value.error(
@@ -113,14 +121,14 @@ impl<'n> Reader<'n> {
     }
 
     /// `anyOf: [X, {type: null}]` is a nullable X; several types are any type, and are kept as written.
-    fn branches(&self, value: &Value<'n>, column: &mut Column, depth: usize, report: &mut Report) {
+    fn branches(&self, key: &str, value: &Value<'n>, column: &mut Column, depth: usize, report: &mut Report) {
         let all = value.items(report);
         let real: Vec<_> =
             all.iter().filter(|b| b.node.get("type").and_then(Node::scalar_or_null) != Some("null")).collect();
         column.nullable |= real.len() < all.len();
         match real.as_slice() {
             [one] => self.property(one, column, depth + 1, report),
-            _ => super::fields::keep(&mut column.custom, "anyOf", value.json()),
+            _ => super::fields::keep(&mut column.custom, key, value.json()),
         }
     }
 
@@ -217,21 +225,21 @@ fn single_type<'n>(value: &Value<'n>, column: &mut Column, report: &mut Report) 
 
 /// What people and policies read.
 fn words(fields: &mut Fields<'_>, column: &mut Column, report: &mut Report) {
-    column.description = fields.text("description", report).or(column.description.take());
-    column.pattern = fields.text("pattern", report).or(column.pattern.take());
+    column.description = fields.text("description", report).or_else(|| column.description.take());
+    column.pattern = fields.text("pattern", report).or_else(|| column.pattern.take());
     column.pii = fields.flag("pii", report).or(column.pii);
     column.encrypted = fields.flag("encrypted", report).or(column.encrypted);
-    column.classification = fields.text("classification", report).or(column.classification.take());
+    column.classification = fields.text("classification", report).or_else(|| column.classification.take());
 }
 
 fn bounds(fields: &mut Fields<'_>, column: &mut Column, report: &mut Report) {
     let range = &mut column.range;
     let number =
         |fields: &mut Fields<'_>, key, report: &mut Report| fields.take(key).and_then(|v: Value<'_>| v.number(report));
-    range.min = number(fields, "minimum", report).or(range.min.take());
-    range.above = number(fields, "exclusiveMinimum", report).or(range.above.take());
-    range.max = number(fields, "maximum", report).or(range.max.take());
-    range.below = number(fields, "exclusiveMaximum", report).or(range.below.take());
+    range.min = number(fields, "minimum", report).or_else(|| range.min.take());
+    range.above = number(fields, "exclusiveMinimum", report).or_else(|| range.above.take());
+    range.max = number(fields, "maximum", report).or_else(|| range.max.take());
+    range.below = number(fields, "exclusiveMaximum", report).or_else(|| range.below.take());
     range.min_length = fields.take("minLength").and_then(|v| v.whole(report)).or(range.min_length);
     range.max_length = fields.take("maxLength").and_then(|v| v.whole(report)).or(range.max_length);
 }
@@ -261,10 +269,13 @@ fn untyped(column: &mut Column, fields: &Fields<'_>, report: &mut Report) {
     let values = column.allowed_values.as_deref().unwrap_or_default();
     column.nullable |= values.iter().any(serde_json::Value::is_null);
     let mut kinds: Vec<T> = values.iter().filter_map(kind).collect();
+    if kinds.contains(&T::Number) && kinds.iter().all(|k| matches!(k, T::Number | T::Integer)) {
+        kinds = vec![T::Number];
+    }
     kinds.dedup();
     match kinds.as_slice() {
         [one] => column.logical_type = one.clone(),
-        _ if values.is_empty() && column.custom.is_empty() => {
+        _ if !["$ref", "type", "enum", "const"].iter().any(|key| fields.has(key)) => {
             let message = format!("nothing says what `{}` holds; any stored type will do", column.name);
             report.warning(fields.place, code::UNKNOWN_TYPE, message, "Add `type`.");
         }

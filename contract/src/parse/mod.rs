@@ -21,11 +21,13 @@ mod json;
 mod json_schema;
 mod near;
 mod node;
+mod odcs;
 mod parts;
 mod report;
 mod tables;
 mod text;
 mod type_words;
+mod value;
 mod words;
 mod yaml;
 

@@ -5,8 +5,8 @@
 use super::node::Place;
 use super::report::Report;
 use crate::model::{
-    Access, Body, Check, Custom, InputPort, Lifecycle, OutputPort, Owner, Product, Quota, SampleQuery, SchemaSource,
-    ServiceLevels, Span, Status, Table, Upstream,
+    Access, Body, Check, Custom, InputPort, Lifecycle, OutputPort, Owner, Partitioning, Product, Quota, SampleQuery,
+    SchemaSource, ServiceLevels, Span, Status, Table, Upstream,
 };
 use crate::name::{ProductId, TableName};
 use crate::problem::code;
@@ -54,6 +54,8 @@ pub(crate) struct FoundTable {
     pub(crate) name: Option<String>,
     pub(crate) place: Place,
     pub(crate) table: Table,
+    /// Partitions that were found before the storage was.
+    pub(crate) partitioning: Vec<Partitioning>,
 }
 
 /// A column that some part of the document names; looked up when all tables are known.
@@ -78,7 +80,7 @@ impl FoundTable {
             relationships: Vec::new(),
             custom: Custom::new(),
         };
-        Some(Self { name, place, table })
+        Some(Self { name, place, table, partitioning: Vec::new() })
     }
 }
 

@@ -36,7 +36,7 @@ pub(crate) fn settle(parts: &mut Parts, report: &mut Report) -> Vec<Table> {
 }
 
 fn named(index: usize, found: FoundTable, product: Option<&str>, report: &mut Report) -> Table {
-    let FoundTable { name: written, place, mut table } = found;
+    let FoundTable { name: written, place, mut table, .. } = found;
     let name = match (index, product, &written) {
         (0, Some(product), written) => {
             if let Some(other) = written.as_ref().filter(|w| w.as_str() != product) {

@@ -75,3 +75,6 @@ fn end_of(text: &str) -> Place {
     let column = text.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
     Place { line, column }
 }
+
+#[cfg(test)]
+mod tests;

@@ -107,8 +107,12 @@ fn shared(error: &DataFusionError, products: &[String]) -> Error {
         DataFusionError::ResourcesExhausted(text) => exhausted(text),
         DataFusionError::Plan(text) => plan(text),
         DataFusionError::Execution(text) => Error::invalid_query(sentence(text)),
-        DataFusionError::ArrowError(inner, _) if is_arithmetic(inner) => Error::invalid_query(sentence(&inner.to_string())),
-        DataFusionError::ObjectStore(inner) => Error::unavailable(whose(products), said(inner), Told(inner.to_string())),
+        DataFusionError::ArrowError(inner, _) if is_arithmetic(inner) => {
+            Error::invalid_query(sentence(&inner.to_string()))
+        }
+        DataFusionError::ObjectStore(inner) => {
+            Error::unavailable(whose(products), said(inner), Told(inner.to_string()))
+        }
         other => Error::internal("the query failed", Told(other.strip_backtrace())),
     }
 }
@@ -129,7 +133,9 @@ fn external(inner: Box<dyn StdError + Send + Sync>, products: &[String]) -> Erro
     };
     match inner.downcast::<ArrowError>() {
         Ok(inner) => arrow(*inner, products),
-        Err(inner) => Error::from(Failure::Internal { message: "the query failed".to_owned(), cause: Some(Arc::from(inner)) }),
+        Err(inner) => {
+            Error::from(Failure::Internal { message: "the query failed".to_owned(), cause: Some(Arc::from(inner)) })
+        }
     }
 }
 
@@ -314,7 +320,11 @@ mod tests {
                 "function \"sums\" does not exist",
             ),
             (DataFusionError::ObjectStore(Box::new(gone())), Kind::Unavailable, "a.b is unavailable: a/b is not there"),
-            (DataFusionError::External(Box::new(replaced)), Kind::Unavailable, "a.b changed during the query: a/b is not the object that was pinned"),
+            (
+                DataFusionError::External(Box::new(replaced)),
+                Kind::Unavailable,
+                "a.b changed during the query: a/b is not the object that was pinned",
+            ),
             (ArrowError::DivideByZero.into(), Kind::InvalidQuery, "divide by zero error"),
             (
                 ArrowError::CastError("Cannot cast string 'x' to value of Int64 type".to_owned()).into(),

@@ -16,8 +16,8 @@ use std::ops::ControlFlow;
 use arrow::datatypes::{DataType, SchemaRef};
 use datafusion::sql::sqlparser::ast::{
     ExceptSelectItem, ExcludeSelectItem, Expr, Ident, JoinConstraint, JoinOperator, ObjectName, ObjectNamePart, Query,
-    RenameSelectItem, Select, SelectItem, SelectItemQualifiedWildcardKind, TableAlias, TableFactor, TableWithJoins, VisitMut,
-    VisitorMut, WildcardAdditionalOptions,
+    RenameSelectItem, Select, SelectItem, SelectItemQualifiedWildcardKind, TableAlias, TableFactor, TableWithJoins,
+    VisitMut, VisitorMut, WildcardAdditionalOptions,
 };
 use meshweave_contract::name::fold;
 
@@ -289,9 +289,9 @@ impl Spelling<'_> {
         }
         match &mut options.opt_rename {
             Some(RenameSelectItem::Single(one)) => self.ident(&mut one.ident).and_then(|()| self.ident(&mut one.alias)),
-            Some(RenameSelectItem::Multiple(many)) => many
-                .iter_mut()
-                .try_for_each(|one| self.ident(&mut one.ident).and_then(|()| self.ident(&mut one.alias))),
+            Some(RenameSelectItem::Multiple(many)) => {
+                many.iter_mut().try_for_each(|one| self.ident(&mut one.ident).and_then(|()| self.ident(&mut one.alias)))
+            }
             None => Ok(()),
         }
     }

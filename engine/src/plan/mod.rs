@@ -184,8 +184,12 @@ fn scope(
     let own: Vec<Arc<dyn TableProvider>> = scope.sources.iter().map(|source| of(&source.target)).collect();
     let schemas: Vec<SchemaRef> = own.iter().map(|provider| provider.schema()).collect();
     columns::spell(scope, &schemas)?;
-    let tables: HashMap<TableReference, Arc<dyn TableSource>> =
-        scope.sources.iter().map(|source| source.reference.clone()).zip(own.into_iter().map(provider_as_source)).collect();
+    let tables: HashMap<TableReference, Arc<dyn TableSource>> = scope
+        .sources
+        .iter()
+        .map(|source| source.reference.clone())
+        .zip(own.into_iter().map(provider_as_source))
+        .collect();
     let tables = Tables { state, tables };
     Ok(SqlToRel::new(&tables).statement_to_plan(scope.statement.clone())?)
 }

@@ -340,7 +340,9 @@ impl Relations<'_, '_> {
             for cte in &mut with.cte_tables {
                 let name = normal(&cte.alias.name);
                 if name.contains('.') {
-                    return Err(Error::invalid_query(format!("the WITH query \"{name}\" may not have a point in its name")));
+                    return Err(Error::invalid_query(format!(
+                        "the WITH query \"{name}\" may not have a point in its name"
+                    )));
                 }
                 self.aliases.entry(name.clone()).or_default().push(None);
                 if with.recursive {
@@ -360,7 +362,18 @@ impl Relations<'_, '_> {
 
     fn factor(&mut self, factor: &mut TableFactor) -> Result<()> {
         match factor {
-            TableFactor::Table { name, alias, args, with_hints, version, with_ordinality, partitions, json_path, sample, index_hints } => {
+            TableFactor::Table {
+                name,
+                alias,
+                args,
+                with_hints,
+                version,
+                with_ordinality,
+                partitions,
+                json_path,
+                sample,
+                index_hints,
+            } => {
                 refuse(&[
                     (!with_hints.is_empty() || !index_hints.is_empty(), "a table hint"),
                     (version.is_some(), "this form of time travel"),

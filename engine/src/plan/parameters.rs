@@ -18,7 +18,9 @@ use crate::plan::tokens::Style;
 /// A parameter that would have to be of two types.
 pub(super) fn describe(plan: &LogicalPlan, style: &Style) -> Result<Vec<ParameterInfo>> {
     let types = plan.get_parameter_types()?;
-    Ok((1..=style.count()).map(|number| ParameterInfo { name: name(style, number), data_type: of(&types, number) }).collect())
+    Ok((1..=style.count())
+        .map(|number| ParameterInfo { name: name(style, number), data_type: of(&types, number) })
+        .collect())
 }
 
 /// Puts values in the place of parameters, each cast to the type that its place asks for.
@@ -37,7 +39,10 @@ pub(super) fn bind(plan: LogicalPlan, style: &Style, parameters: &Parameters) ->
             Some(wanted) if value.data_type() != wanted => {
                 let given = value.data_type();
                 value.cast_to(&wanted).map_err(|_| {
-                    Error::invalid_query(format!("parameter {} is {given}, but {wanted} is needed", name(style, index + 1)))
+                    Error::invalid_query(format!(
+                        "parameter {} is {given}, but {wanted} is needed",
+                        name(style, index + 1)
+                    ))
                 })?
             }
             _ => value,

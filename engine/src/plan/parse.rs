@@ -175,7 +175,9 @@ fn refusal(what: &str) -> Error {
         "INSERT" | "UPDATE" | "DELETE" | "MERGE" | "TRUNCATE" | "COPY" | "SELECT" => {
             "Data products are read-only through SQL; their owner's pipelines write to their storage."
         }
-        "CREATE" | "ALTER" | "DROP" => "Products are made and changed by registering a contract: meshweave register FILE.",
+        "CREATE" | "ALTER" | "DROP" => {
+            "Products are made and changed by registering a contract: meshweave register FILE."
+        }
         "SET" | "RESET" | "USE" => "Options belong to the session or to meshweave.yaml.",
         "BEGIN" | "START" | "COMMIT" | "ROLLBACK" | "SAVEPOINT" => {
             "Every statement reads one pinned version of each product; transactions are not needed."
@@ -204,7 +206,9 @@ fn listing(statement: SqlStatement) -> Result<Result<Listing, SqlStatement>> {
             Listing::Columns { table, filter }
         }
         SqlStatement::ExplainTable {
-            describe_alias: DescribeAlias::Describe | DescribeAlias::Desc, table_name, ..
+            describe_alias: DescribeAlias::Describe | DescribeAlias::Desc,
+            table_name,
+            ..
         } => Listing::Columns { table: table_name, filter: None },
         other => return Ok(Err(other)),
     }))

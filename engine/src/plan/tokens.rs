@@ -287,7 +287,8 @@ fn clause_at(tokens: &[TokenWithSpan], at: usize, out: &[TokenWithSpan]) -> Resu
     if !(reader.word("AS") && reader.word("OF")) {
         return Ok(None);
     }
-    let follows_a_name = matches!(last(out), Some(Token::Word(w)) if w.quote_style.is_some() || !before_operand(w.keyword));
+    let follows_a_name =
+        matches!(last(out), Some(Token::Word(w)) if w.quote_style.is_some() || !before_operand(w.keyword));
     if !follows_a_name || (!explicit && !reader.value_follows()) {
         return Ok(None);
     }
@@ -342,7 +343,11 @@ impl<'a> Reader<'a> {
             Some((token, _)) => {
                 matches!(
                     token,
-                    Token::Number(..) | Token::SingleQuotedString(_) | Token::Placeholder(_) | Token::Question | Token::Minus
+                    Token::Number(..)
+                        | Token::SingleQuotedString(_)
+                        | Token::Placeholder(_)
+                        | Token::Question
+                        | Token::Minus
                 )
             }
             None => false,

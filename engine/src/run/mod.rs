@@ -60,11 +60,7 @@ impl Runtime {
     /// # Errors
     /// [`crate::Failure::InvalidConfiguration`] when the spill folder cannot be used.
     pub(crate) fn new(settings: &Settings, executor: Arc<dyn Executor>) -> Result<Self> {
-        Ok(Self {
-            template: Template::new(&settings.limits)?,
-            admission: Admission::new(&settings.limits),
-            executor,
-        })
+        Ok(Self { template: Template::new(&settings.limits)?, admission: Admission::new(&settings.limits), executor })
     }
 }
 

@@ -1,0 +1,113 @@
+//! The small figures: looking up a name among many products, and planning over what plain DataFusion plans.
+//!
+//! Start reading at [`run`].
+
+use std::path::Path;
+use std::time::Duration;
+
+use anyhow::{Context as _, Result};
+use meshweave_engine::Statement;
+use meshweave_engine::catalog::NamePart;
+use meshweave_testdata::golden;
+
+use crate::{Choice, mesh, plain, usage};
+
+/// Domains among which the products of the lookup are spread.
+const DOMAINS: usize = 20;
+/// Times that a statement is planned; the best counts.
+const PLANS: usize = 50;
+
+/// What was measured.
+#[derive(Debug, Clone)]
+pub(crate) struct Small {
+    /// Products in the catalog of the lookup.
+    pub(crate) products: usize,
+    /// CPU time of resolving one name, on average over all products.
+    pub(crate) lookup: Duration,
+    /// Statement, CPU time of the mesh's plan, of plain DataFusion's; the best of many each.
+    pub(crate) plans: Vec<(&'static str, Duration, Duration)>,
+}
+
+/// Measures lookup and planning in this process.
+///
+/// # Errors
+/// When a catalog cannot be made or a statement cannot be planned.
+pub(crate) fn run(choice: &Choice, mesh: &Path) -> Result<Small> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
+    let lookup = runtime.block_on(lookup(&choice.dir.join(format!("lookup{}", choice.products)), choice.products))?;
+    let plans = runtime.block_on(plans(mesh, choice.threads))?;
+    Ok(Small { products: choice.products, lookup, plans })
+}
+
+/// Resolves every name of a catalog of `products` products once, and gives the mean.
+async fn lookup(dir: &Path, products: usize) -> Result<Duration> {
+    write_catalog(dir, products)?;
+    let engine = mesh::open(dir, 1).await?;
+    let snapshot = engine.snapshot();
+    let name = |text: String| NamePart { text, quoted: false };
+    let names: Vec<[NamePart; 2]> =
+        (0..products).map(|n| [name(format!("Domain_{}", n % DOMAINS)), name(format!("Product_{n}"))]).collect();
+    let before = usage::cpu();
+    for parts in &names {
+        snapshot.resolve(parts, None, &|_| true).with_context(|| format!("{}.{}", parts[0].text, parts[1].text))?;
+    }
+    let spent = usage::cpu().saturating_sub(before);
+    Ok(spent / u32::try_from(products.max(1))?)
+}
+
+/// A mesh folder with many registered contracts and no data.
+fn write_catalog(dir: &Path, products: usize) -> Result<()> {
+    if dir.join("mesh.yaml").exists() {
+        return Ok(());
+    }
+    for domain in 0..DOMAINS {
+        let folder = dir.join(format!("domains/domain-{domain}"));
+        std::fs::create_dir_all(&folder)?;
+        let text = format!(
+            "apiVersion: meshweave/v1\nkind: Domain\nname: domain-{domain}\nowner: {{ team: t, contact: t@example.com }}\n\
+             storage:\n  - prefix: file://./data/domain-{domain}/\nlocation_template: file://./data/domain-{domain}/{{product}}/\n"
+        );
+        std::fs::write(folder.join("domain.yaml"), text)?;
+    }
+    for product in 0..products {
+        let (domain, name) = (product % DOMAINS, format!("product-{product}"));
+        let folder = dir.join(format!("domains/domain-{domain}/{name}"));
+        std::fs::create_dir_all(&folder)?;
+        let text = format!(
+            "spec:\n  version: \"1.0.0\"\nmetadata:\n  name: {name}\n  domain: domain-{domain}\n  owner: t@example.com\n\
+             schema:\n  type: table\n  columns:\n    - {{ name: id, type: string, primary_key: true }}\naccess:\n  discovery: public\n"
+        );
+        std::fs::write(folder.join("1.0.0.yaml"), text)?;
+    }
+    std::fs::write(
+        dir.join("mesh.yaml"),
+        "apiVersion: meshweave/v1\nkind: Mesh\nname: lookup\ncatalog: { source: folder }\n",
+    )?;
+    Ok(())
+}
+
+async fn plans(dir: &Path, threads: usize) -> Result<Vec<(&'static str, Duration, Duration)>> {
+    let engine = mesh::open(dir, threads).await?;
+    let session = plain::open(dir, threads).await?;
+    let statements = [
+        ("one row", "SELECT n_name FROM reference.nation WHERE n_nationkey = 7".to_owned()),
+        ("q1", golden::query(1, "")?),
+        ("q5", golden::query(5, "")?),
+        ("q21", golden::query(21, "")?),
+    ];
+    let mut plans = Vec::new();
+    for (title, sql) in statements {
+        let (mut ours, mut theirs) = (Duration::MAX, Duration::MAX);
+        for _ in 0..PLANS {
+            let statement = Statement::new(sql.as_str());
+            let before = usage::cpu();
+            engine.plan(&mesh::analyst()?, &statement, None).await?;
+            let between = usage::cpu();
+            plain::plan(&session, &sql).await?;
+            ours = ours.min(between.saturating_sub(before));
+            theirs = theirs.min(usage::cpu().saturating_sub(between));
+        }
+        plans.push((title, ours, theirs));
+    }
+    Ok(plans)
+}

@@ -1,0 +1,196 @@
+//! The columns that a product promises, held against the columns that its table stores.
+//!
+//! In: a port's resolved schema and a loaded version. Out: nothing, or every broken promise at once.
+//! Holds always:
+//! - a stored type keeps a promise only when no value can be lost: equal, a legal widening, another unit or encoding of the same thing;
+//! - an instant and a wall-clock reading never stand for each other.
+//!
+//! Start reading at [`check`].
+
+use std::sync::Arc;
+
+use arrow::datatypes::{DataType, Field, FieldRef, Schema, SchemaRef};
+use deltalake::kernel::engine::arrow_conversion::TryIntoArrow;
+use meshweave_engine::connect::Port;
+use meshweave_engine::{Failure, Result};
+
+use super::snapshots::Loaded;
+
+/// The columns as stored, partition columns last.
+pub(super) fn observed(loaded: &Loaded) -> SchemaRef {
+    let stored = stored(loaded);
+    let partitions = loaded.state.metadata().partition_columns();
+    let (last, first): (Vec<FieldRef>, Vec<FieldRef>) =
+        stored.fields().iter().cloned().partition(|field| partitions.contains(field.name()));
+    Arc::new(Schema::new(first.into_iter().chain(last).collect::<Vec<_>>()))
+}
+
+/// The columns as stored, in the table's order, with plain Arrow types.
+pub(super) fn stored(loaded: &Loaded) -> Schema {
+    let table = loaded.state.schema();
+    let converted: Result<Schema, _> = table.as_ref().try_into_arrow();
+    match converted {
+        Ok(schema) => Schema::new(schema.fields().iter().map(|field| bare(field)).collect::<Vec<_>>()),
+        Err(_) => Schema::empty(),
+    }
+}
+
+/// A field without the metadata that column mapping keeps on it.
+fn bare(field: &Field) -> Field {
+    Field::new(field.name(), bare_type(field.data_type()), field.is_nullable())
+}
+
+fn bare_type(data_type: &DataType) -> DataType {
+    let inner = |field: &FieldRef| Arc::new(bare(field));
+    match data_type {
+        DataType::Struct(fields) => DataType::Struct(fields.iter().map(inner).collect()),
+        DataType::List(item) => DataType::List(inner(item)),
+        DataType::Map(entries, sorted) => DataType::Map(inner(entries), *sorted),
+        other => other.clone(),
+    }
+}
+
+/// Holds `promised` against what is stored.
+///
+/// # Errors
+/// [`Failure::ContractBroken`] with every column that is missing, too narrow, or null where none may be (as far as the log tells).
+pub(super) fn check(port: &Port, loaded: &Loaded, promised: &Schema) -> Result<()> {
+    let stored = stored(loaded);
+    let mut broken: Vec<String> = Vec::new();
+    for field in promised.fields() {
+        match stored.field_with_name(field.name()) {
+            Ok(found) if keeps(field.data_type(), found.data_type()) => {}
+            Ok(found) => broken.push(format!(
+                "column \"{}\" is promised as {} and stored as {}",
+                field.name(),
+                field.data_type(),
+                found.data_type()
+            )),
+            Err(_) => broken.push(missing(field.name(), &stored)),
+        }
+    }
+    if broken.is_empty() {
+        return Ok(());
+    }
+    Err(Failure::ContractBroken {
+        product: port.key.clone(),
+        message: format!("{} (delta version {})", broken.join("; "), loaded.version),
+        hint: Some("Register a version of the contract that says what is stored, or mend the table.".to_owned()),
+    }
+    .into())
+}
+
+fn missing(name: &str, stored: &Schema) -> String {
+    let like = stored.fields().iter().find(|field| field.name().eq_ignore_ascii_case(name));
+    match like {
+        Some(field) => format!("column \"{name}\" is not stored (the table has \"{}\")", field.name()),
+        None => format!("column \"{name}\" is not stored"),
+    }
+}
+
+/// Whether every value of `stored` can be given as `promised` without loss.
+pub(super) fn keeps(promised: &DataType, stored: &DataType) -> bool {
+    use DataType as T;
+    if promised == stored {
+        return true;
+    }
+    match (promised, stored) {
+        (T::Utf8 | T::LargeUtf8 | T::Utf8View, T::Utf8 | T::LargeUtf8 | T::Utf8View) => true,
+        (
+            T::Binary | T::LargeBinary | T::BinaryView,
+            T::Binary | T::LargeBinary | T::BinaryView | T::FixedSizeBinary(_),
+        ) => true,
+        (T::Float64, T::Float32 | T::Float16) | (T::Float32, T::Float16) => true,
+        (T::Decimal128(p, s) | T::Decimal256(p, s), T::Decimal128(q, r) | T::Decimal256(q, r)) => {
+            s >= r && i16::from(*p) - i16::from(*s) >= i16::from(*q) - i16::from(*r)
+        }
+        (T::Timestamp(_, zone), T::Timestamp(_, other)) => zone.is_some() == other.is_some(),
+        (T::Timestamp(_, None), T::Date32) => true,
+        (T::List(item) | T::LargeList(item), T::List(other) | T::LargeList(other)) => keeps_field(item, other),
+        (T::Map(entries, _), T::Map(other, _)) => match (entries.data_type(), other.data_type()) {
+            (T::Struct(pair), T::Struct(others)) => {
+                pair.len() == others.len()
+                    && pair.iter().zip(others).all(|(field, other)| keeps(field.data_type(), other.data_type()))
+            }
+            _ => false,
+        },
+        (T::Struct(fields), T::Struct(others)) => {
+            fields.iter().all(|field| match others.iter().find(|other| other.name() == field.name()) {
+                Some(other) => keeps_field(field, other),
+                None => field.is_nullable(),
+            })
+        }
+        (wide, narrow) => keeps_number(wide, narrow),
+    }
+}
+
+fn keeps_field(promised: &Field, stored: &Field) -> bool {
+    (promised.is_nullable() || !stored.is_nullable()) && keeps(promised.data_type(), stored.data_type())
+}
+
+/// Bits and signedness of a whole-number type.
+fn whole(data_type: &DataType) -> Option<(u8, bool)> {
+    Some(match data_type {
+        DataType::Int8 => (8, true),
+        DataType::Int16 => (16, true),
+        DataType::Int32 => (32, true),
+        DataType::Int64 => (64, true),
+        DataType::UInt8 => (8, false),
+        DataType::UInt16 => (16, false),
+        DataType::UInt32 => (32, false),
+        DataType::UInt64 => (64, false),
+        _ => return None,
+    })
+}
+
+fn keeps_number(promised: &DataType, stored: &DataType) -> bool {
+    let Some((bits, signed)) = whole(stored) else { return false };
+    match (promised, whole(promised)) {
+        (DataType::Float64, _) => bits <= 32,
+        (DataType::Float32, _) => bits <= 16,
+        (_, Some((wide, wide_signed))) if wide_signed == signed => wide >= bits,
+        (_, Some((wide, true))) => wide > bits,
+        _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use arrow::datatypes::TimeUnit::{Microsecond, Millisecond};
+
+    fn check(promised: DataType, stored: DataType, expected: bool) {
+        assert_eq!(keeps(&promised, &stored), expected, "promised {promised}, stored {stored}");
+    }
+
+    #[test]
+    fn widening_keeps_and_narrowing_breaks() {
+        check(DataType::Int64, DataType::Int32, true);
+        check(DataType::Int32, DataType::Int64, false);
+        check(DataType::Float64, DataType::Int32, true);
+        check(DataType::Float64, DataType::Int64, false);
+        check(DataType::Float32, DataType::Float64, false);
+        check(DataType::Decimal128(12, 2), DataType::Decimal128(10, 2), true);
+        check(DataType::Decimal128(12, 4), DataType::Decimal128(12, 2), false);
+    }
+
+    #[test]
+    fn an_instant_is_no_wall_clock() {
+        let utc = || Some("UTC".into());
+        check(DataType::Timestamp(Microsecond, utc()), DataType::Timestamp(Millisecond, Some("+00:00".into())), true);
+        check(DataType::Timestamp(Microsecond, None), DataType::Timestamp(Microsecond, utc()), false);
+        check(DataType::Timestamp(Microsecond, utc()), DataType::Date32, false);
+    }
+
+    #[test]
+    fn structs_are_held_member_by_member() {
+        let stored = DataType::Struct(
+            vec![Field::new("a", DataType::Int32, true), Field::new("b", DataType::Utf8, true)].into(),
+        );
+        let promise = |name: &str, t: DataType, nullable| DataType::Struct(vec![Field::new(name, t, nullable)].into());
+        check(promise("a", DataType::Int64, true), stored.clone(), true);
+        check(promise("a", DataType::Int64, false), stored.clone(), false);
+        check(promise("b", DataType::Int64, true), stored.clone(), false);
+        check(promise("c", DataType::Int64, true), stored, true);
+    }
+}

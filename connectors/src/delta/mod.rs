@@ -1,0 +1,126 @@
+//! Delta tables: pinned to a version, read through deltalake's scan.
+//!
+//! In: a [`Port`] whose location is the folder that holds `_delta_log`. Out: a table over exactly one version of it.
+//! Holds always:
+//! - deltalake never sees a URL of the mesh, a credential or a process-wide registry: it gets one [`store::TableFolder`], named by a
+//!   URL that no other store identity or folder has;
+//! - nothing that is cached is keyed by a path alone (see [`snapshots`] and [`footers`]);
+//! - a newer version in the log is never overlooked: every pin of the newest state asks the log.
+//!
+//! Start reading at [`Delta`].
+
+mod columns;
+mod failure;
+mod filters;
+mod footers;
+mod history;
+mod provider;
+mod session;
+mod snapshots;
+mod store;
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use meshweave_engine::connect::{AsOf, Capabilities, Connector, Observed, Opened, Pinned, Port};
+use meshweave_engine::settings::Limits;
+use meshweave_engine::version::Version;
+use meshweave_engine::{Error, Failure, QueryContext, Result};
+
+use footers::FooterCache;
+use provider::DeltaTable;
+use snapshots::{Loaded, Snapshots};
+use store::TableFolder;
+
+/// Table versions whose list of files is kept.
+const KEPT_VERSIONS: usize = 256;
+/// Files in all kept lists together, about a kilobyte each; a larger list is read again for every query.
+const KEPT_FILES: u64 = 250_000;
+
+/// Reads Delta tables.
+#[derive(Debug)]
+pub struct Delta {
+    snapshots: Snapshots,
+    footers: FooterCache,
+}
+
+impl Delta {
+    /// A connector that keeps at most `limits.footer_cache` bytes of decoded footers between queries.
+    pub fn new(limits: &Limits) -> Self {
+        let footer_bytes = usize::try_from(limits.footer_cache.0).unwrap_or(usize::MAX);
+        Self { snapshots: Snapshots::new(KEPT_VERSIONS, KEPT_FILES), footers: FooterCache::new(footer_bytes) }
+    }
+
+    async fn load(&self, ctx: &QueryContext, port: &Port, as_of: &AsOf) -> Result<Arc<Loaded>> {
+        // The guard stops a log replay that runs on a blocking thread when this future is dropped.
+        let stop = ctx.cancel.child_token();
+        let _stop_when_dropped = stop.clone().drop_guard();
+        let folder = TableFolder::new(ctx, port, stop)?;
+        ctx.bounded(async {
+            let number = match as_of {
+                AsOf::Latest => return self.snapshots.newest(&folder).await,
+                AsOf::Number(number) => *number,
+                AsOf::Timestamp(moment) => history::version_at(&self.snapshots, &folder, *moment).await?,
+                AsOf::Recorded { version: Version::Delta(number), .. } => *number,
+                AsOf::Recorded { version, .. } => return Err(not_a_delta_version(port, version)),
+            };
+            self.snapshots.at(&folder, number).await
+        })
+        .await
+    }
+}
+
+fn not_a_delta_version(port: &Port, version: &Version) -> Error {
+    Failure::InvalidQuery {
+        message: format!("the version recorded for {} is not one of a delta table: {version:?}", port.key),
+        hint: Some("The product was stored in another format when the version was recorded.".to_owned()),
+    }
+    .into()
+}
+
+#[async_trait]
+impl Connector for Delta {
+    fn format(&self) -> &'static str {
+        "delta"
+    }
+
+    fn capabilities(&self) -> Capabilities {
+        Capabilities { time_travel: true }
+    }
+
+    async fn probe(&self, ctx: &QueryContext, port: &Port) -> Result<Observed> {
+        let loaded = self.load(ctx, port, &AsOf::Latest).await?;
+        Ok(Observed {
+            schema: columns::observed(&loaded),
+            version: Version::Delta(loaded.version),
+            files: loaded.files,
+            bytes: loaded.bytes,
+            rows: loaded.rows,
+        })
+    }
+
+    async fn pin(&self, ctx: &QueryContext, port: &Port, as_of: &AsOf) -> Result<Pinned> {
+        let loaded = self.load(ctx, port, as_of).await?;
+        Ok(Pinned { version: Version::Delta(loaded.version), manifest: None, detail: loaded })
+    }
+
+    async fn open(&self, ctx: &QueryContext, port: &Port, pinned: &Pinned) -> Result<Opened> {
+        let loaded = match Arc::clone(&pinned.detail).downcast::<Loaded>() {
+            Ok(loaded) => loaded,
+            Err(_) => {
+                let recorded = AsOf::Recorded { version: pinned.version.clone(), manifest: None };
+                self.load(ctx, port, &recorded).await?
+            }
+        };
+        let folder = TableFolder::new(ctx, port, ctx.cancel.clone())?;
+        let schema = match &port.schema {
+            Some(schema) => Arc::clone(schema),
+            None => columns::observed(&loaded),
+        };
+        columns::check(port, &loaded, &schema)?;
+        let stores = vec![(folder.url(), folder.store())];
+        let footers = self.footers.of(&folder, &loaded);
+        let provider = DeltaTable::new(ctx, port, &loaded, schema, &folder, footers)?;
+        Ok(Opened { provider: Arc::new(provider), stores })
+    }
+}

@@ -1,0 +1,248 @@
+//! One table's folder as a store of its own: what deltalake, the kernel and the Parquet reader are given.
+//!
+//! In: a port's location. Out: a read-only [`ObjectStore`] whose root is the table, and the URL under which it is known.
+//! Holds always:
+//! - the URL is `meshweave-delta://` and a hash of store identity and folder: equal URL, equal store and folder;
+//! - paths are relative to the table, so a log entry cannot reach outside of it, and odd characters in the folder's own path
+//!   are never escaped twice;
+//! - listings are sorted, which the kernel takes for granted of every store that is not `file:`;
+//! - a data file that is gone is the product's failure, not a raw one; after a cancellation nothing is asked any more.
+//!
+//! Start reading at [`TableFolder`].
+
+use std::fmt;
+use std::ops::Range;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use datafusion::execution::object_store::ObjectStoreUrl;
+use deltalake::logstore::{LogStore, StorageConfig, default_logstore};
+use futures::stream::{self, BoxStream};
+use futures::{StreamExt, TryStreamExt};
+use meshweave_engine::connect::Port;
+use meshweave_engine::context::Usage;
+use meshweave_engine::storage::StoreId;
+use meshweave_engine::{Error, Failure, QueryContext, Result};
+use object_store::path::Path;
+use object_store::prefix::PrefixStore;
+use object_store::{
+    CopyOptions, Error as StoreError, GetOptions, GetResult, ListResult, MultipartUpload, ObjectMeta, ObjectStore,
+    PutMultipartOptions, PutOptions, PutPayload, PutResult, RenameOptions, Result as StoreResult,
+};
+use sha2::{Digest, Sha256};
+use tokio_util::sync::CancellationToken;
+use url::Url;
+
+const SCHEME: &str = "meshweave-delta";
+const LOG_FOLDER: &str = "_delta_log";
+
+/// Identity of a table's folder: equal only for the same folder of the same store.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(super) struct FolderId {
+    /// Which store.
+    pub(super) store: StoreId,
+    /// The folder in it.
+    pub(super) path: Path,
+}
+
+impl FolderId {
+    /// A text without special characters that stands for it; 32 hex digits.
+    fn hash(&self) -> String {
+        let mut sha = Sha256::new();
+        sha.update(self.store.0.as_bytes());
+        sha.update([0]);
+        sha.update(self.path.as_ref().as_bytes());
+        hex::encode(&sha.finalize()[..16])
+    }
+}
+
+/// The folder of one table, opened for one query.
+#[derive(Debug, Clone)]
+pub(super) struct TableFolder {
+    /// Whose folder it is.
+    pub(super) id: FolderId,
+    /// The key of the product table, for errors.
+    pub(super) key: String,
+    /// Where it lies, for people.
+    pub(super) place: String,
+    store: Arc<FolderStore>,
+    root: Url,
+}
+
+impl TableFolder {
+    /// Opens the folder of `port`; once `stop` is cancelled every further request fails.
+    ///
+    /// # Errors
+    /// [`Failure::Internal`] when its synthetic URL is none.
+    pub(super) fn new(ctx: &QueryContext, port: &Port, stop: CancellationToken) -> Result<Self> {
+        let location = &port.location;
+        let id = FolderId { store: location.store_id.clone(), path: location.path.clone() };
+        let store = FolderStore {
+            inner: PrefixStore::new(Arc::clone(&location.store), location.path.clone()),
+            key: port.key.clone(),
+            usage: Arc::clone(&ctx.usage),
+            stop,
+        };
+        let root = synthetic_root(&id)?;
+        Ok(Self { id, key: port.key.clone(), place: location.url.to_string(), store: Arc::new(store), root })
+    }
+
+    /// The URL that plans name; unique per store identity and folder.
+    pub(super) fn url(&self) -> ObjectStoreUrl {
+        use deltalake::delta_datafusion::engine::AsObjectStoreUrl;
+        self.root.as_object_store_url()
+    }
+
+    /// The store whose root is the table.
+    pub(super) fn store(&self) -> Arc<dyn ObjectStore> {
+        Arc::clone(&self.store) as Arc<dyn ObjectStore>
+    }
+
+    /// The store in the form that deltalake reads logs from.
+    pub(super) fn log_store(&self) -> Arc<dyn LogStore> {
+        default_logstore(self.store(), self.store(), &self.root, &StorageConfig::default())
+    }
+
+    /// The path of the commit that made `version`.
+    pub(super) fn commit(version: u64) -> Path {
+        Path::from_iter([LOG_FOLDER.to_owned(), format!("{version:020}.json")])
+    }
+
+    /// The folder of the log.
+    pub(super) fn log() -> Path {
+        Path::from(LOG_FOLDER)
+    }
+}
+
+fn synthetic_root(id: &FolderId) -> Result<Url> {
+    let text = format!("{SCHEME}://{}/", id.hash());
+    Url::parse(&text).map_err(|e| Error::internal(format!("{text} is not a URL"), e))
+}
+
+/// See the file's head.
+struct FolderStore {
+    inner: PrefixStore<Arc<dyn ObjectStore>>,
+    key: String,
+    usage: Arc<Usage>,
+    stop: CancellationToken,
+}
+
+impl fmt::Debug for FolderStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("FolderStore").field("key", &self.key).finish_non_exhaustive()
+    }
+}
+
+impl fmt::Display for FolderStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "delta table of {}", self.key)
+    }
+}
+
+impl FolderStore {
+    /// Counts a request, or refuses it after a cancellation.
+    fn ask(&self) -> StoreResult<()> {
+        if self.stop.is_cancelled() {
+            return Err(carried(Failure::Cancelled.into()));
+        }
+        self.usage.add_request();
+        Ok(())
+    }
+
+    /// Says whose file is missing. The log is left alone: its readers know what a missing entry means.
+    fn explain(&self, path: &Path, error: StoreError) -> StoreError {
+        let in_log = path.parts().next().is_some_and(|part| part.as_ref() == LOG_FOLDER);
+        match error {
+            StoreError::NotFound { .. } if !in_log => carried(
+                Failure::PinnedObjectChanged {
+                    product: self.key.clone(),
+                    object: path.to_string(),
+                    cause: Some(Arc::new(error)),
+                }
+                .into(),
+            ),
+            other => other,
+        }
+    }
+
+    fn refused(&self) -> StoreError {
+        StoreError::NotSupported { source: format!("{self} is read-only").into() }
+    }
+}
+
+/// Carries one of our errors through the object store's.
+fn carried(error: Error) -> StoreError {
+    StoreError::Generic { store: SCHEME, source: Box::new(error) }
+}
+
+/// Collects a listing and sorts it by path.
+fn sorted(listing: BoxStream<'static, StoreResult<ObjectMeta>>) -> BoxStream<'static, StoreResult<ObjectMeta>> {
+    let collected = async move {
+        let mut found: Vec<ObjectMeta> = listing.try_collect().await?;
+        found.sort_by(|a, b| a.location.cmp(&b.location));
+        Ok::<_, StoreError>(stream::iter(found.into_iter().map(Ok)))
+    };
+    stream::once(collected).try_flatten().boxed()
+}
+
+#[async_trait]
+#[deny(clippy::missing_trait_methods)]
+impl ObjectStore for FolderStore {
+    async fn put_opts(&self, _: &Path, _: PutPayload, _: PutOptions) -> StoreResult<PutResult> {
+        Err(self.refused())
+    }
+
+    async fn put_multipart_opts(&self, _: &Path, _: PutMultipartOptions) -> StoreResult<Box<dyn MultipartUpload>> {
+        Err(self.refused())
+    }
+
+    async fn get_opts(&self, location: &Path, options: GetOptions) -> StoreResult<GetResult> {
+        self.ask()?;
+        let head = options.head;
+        let found = self.inner.get_opts(location, options).await.map_err(|e| self.explain(location, e))?;
+        if !head {
+            self.usage.add_bytes(found.range.end.saturating_sub(found.range.start));
+        }
+        Ok(found)
+    }
+
+    async fn get_ranges(&self, location: &Path, ranges: &[Range<u64>]) -> StoreResult<Vec<Bytes>> {
+        self.ask()?;
+        let found = self.inner.get_ranges(location, ranges).await.map_err(|e| self.explain(location, e))?;
+        self.usage.add_bytes(found.iter().map(|part| part.len() as u64).sum());
+        Ok(found)
+    }
+
+    fn delete_stream(&self, locations: BoxStream<'static, StoreResult<Path>>) -> BoxStream<'static, StoreResult<Path>> {
+        let refusal = format!("{self} is read-only");
+        locations.map(move |_| Err(StoreError::NotSupported { source: refusal.clone().into() })).boxed()
+    }
+
+    fn list(&self, prefix: Option<&Path>) -> BoxStream<'static, StoreResult<ObjectMeta>> {
+        match self.ask() {
+            Ok(()) => sorted(self.inner.list(prefix)),
+            Err(error) => stream::once(async { Err(error) }).boxed(),
+        }
+    }
+
+    fn list_with_offset(&self, prefix: Option<&Path>, offset: &Path) -> BoxStream<'static, StoreResult<ObjectMeta>> {
+        match self.ask() {
+            Ok(()) => sorted(self.inner.list_with_offset(prefix, offset)),
+            Err(error) => stream::once(async { Err(error) }).boxed(),
+        }
+    }
+
+    async fn list_with_delimiter(&self, prefix: Option<&Path>) -> StoreResult<ListResult> {
+        self.ask()?;
+        self.inner.list_with_delimiter(prefix).await
+    }
+
+    async fn copy_opts(&self, _: &Path, _: &Path, _: CopyOptions) -> StoreResult<()> {
+        Err(self.refused())
+    }
+
+    async fn rename_opts(&self, _: &Path, _: &Path, _: RenameOptions) -> StoreResult<()> {
+        Err(self.refused())
+    }
+}

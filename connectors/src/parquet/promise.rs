@@ -1,0 +1,52 @@
+//! Whether a file keeps what the contract promises of its columns; decided when a scan is planned, from the footer alone.
+//!
+//! Start reading at [`check`].
+
+use std::sync::Arc;
+
+use arrow::datatypes::{Field, SchemaRef};
+use meshweave_engine::{Failure, Result};
+use object_store::path::Path;
+
+use super::footer::Footer;
+use super::schema::keeps;
+
+/// Checks one file, once per footer and promise.
+///
+/// - `promised`: the port's columns without the partition columns.
+///
+/// # Errors
+/// [`Failure::ContractBroken`] with the file, the column and both types, when a column that may not be null is missing or
+/// holds nulls, or when a column's stored type does not keep the promised one.
+pub(crate) fn check(product: &str, path: &Path, promised: &SchemaRef, footer: &Footer) -> Result<()> {
+    footer.keeps(promised, || promised.fields().iter().try_for_each(|field| check_column(product, path, field, footer)))
+}
+
+fn check_column(product: &str, path: &Path, promised: &Arc<Field>, footer: &Footer) -> Result<()> {
+    let (name, wanted) = (promised.name(), promised.data_type());
+    let broken = |message: String| Failure::ContractBroken {
+        product: product.to_owned(),
+        message,
+        hint: Some("Mend the file, or register a version of the contract that says what it holds.".to_owned()),
+    };
+    let Ok(stored) = footer.schema.field_with_name(name) else {
+        if promised.is_nullable() {
+            return Ok(());
+        }
+        return Err(broken(format!("\"{path}\" lacks column \"{name}\" ({wanted}), which may not be null")).into());
+    };
+    if !keeps(wanted, stored.data_type()) {
+        let held = stored.data_type();
+        return Err(broken(format!("\"{path}\" holds column \"{name}\" as {held}, promised is {wanted}")).into());
+    }
+    if promised.is_nullable() || !stored.is_nullable() {
+        return Ok(());
+    }
+    match footer.column(promised).null_count() {
+        Some(nulls) if nulls > 0 => Err(broken(format!(
+            "\"{path}\" holds {nulls} nulls in column \"{name}\" ({wanted}), which may not be null"
+        ))
+        .into()),
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,176 @@
+//! Drops the files and row groups that cannot hold a row of the answer, from partition values and footers alone.
+//!
+//! Holds always: what is not known is kept; a predicate that cannot be evaluated on statistics prunes nothing.
+//!
+//! Start reading at [`files`] and [`groups`].
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+
+use arrow::array::{Array, ArrayRef, BooleanArray, RecordBatch, RecordBatchOptions, UInt64Array};
+use arrow::compute::concat;
+use arrow::datatypes::{Schema, SchemaRef};
+use arrow::error::ArrowError;
+use datafusion::common::pruning::PruningStatistics;
+use datafusion::common::{Column, ScalarValue};
+use datafusion::error::Result;
+use datafusion::physical_expr::PhysicalExpr;
+use datafusion::physical_expr::utils::reassign_expr_columns;
+use tracing::debug;
+
+use super::filters::Judged;
+use super::footer::Footer;
+use super::table::Columns;
+
+/// For each file whether its partition values satisfy every exact predicate.
+///
+/// - `values`: partition values of each file, in the order of the partition columns.
+///
+/// # Errors
+/// Those of evaluating the predicates, as on rows.
+pub(crate) fn files(columns: &Columns, values: &[&[ScalarValue]], exact: &[&Judged]) -> Result<Vec<bool>> {
+    if exact.is_empty() || values.is_empty() {
+        return Ok(vec![true; values.len()]);
+    }
+    let schema = Arc::new(Schema::new(columns.partitions.clone()));
+    let arrays = (0..columns.partitions.len())
+        .map(|i| ScalarValue::iter_to_array(values.iter().map(|value| value[i].clone())))
+        .collect::<Result<Vec<_>>>()?;
+    let options = RecordBatchOptions::new().with_row_count(Some(values.len()));
+    let batch = RecordBatch::try_new_with_options(Arc::clone(&schema), arrays, &options)?;
+    let mut kept = vec![true; values.len()];
+    for judged in exact {
+        let truth = truth(&judged.physical, &schema, &batch)?;
+        for (keep, row) in kept.iter_mut().zip(truth.iter()) {
+            *keep &= row == Some(true);
+        }
+    }
+    Ok(kept)
+}
+
+fn truth(predicate: &Arc<dyn PhysicalExpr>, schema: &SchemaRef, batch: &RecordBatch) -> Result<BooleanArray> {
+    let predicate = reassign_expr_columns(Arc::clone(predicate), schema)?;
+    let array = predicate.evaluate(batch)?.into_array(batch.num_rows())?;
+    Ok(datafusion::common::cast::as_boolean_array(&array)?.clone())
+}
+
+/// A file that passed by its partition values, and its footer.
+#[derive(Debug)]
+pub(crate) struct Candidate<'a> {
+    /// Its partition values.
+    pub(crate) values: &'a [ScalarValue],
+    /// Its footer.
+    pub(crate) footer: &'a Footer,
+}
+
+/// For each file the row groups that may hold a row of the answer, ascending.
+///
+/// Cost: one vectorized pass over all row groups for each predicate; no storage is read.
+pub(crate) fn groups(columns: &Columns, files: &[Candidate<'_>], predicates: &[Judged]) -> Vec<Vec<usize>> {
+    let sizes: Vec<usize> = files.iter().map(|file| file.footer.metadata.num_row_groups()).collect();
+    let mut keep = vec![true; sizes.iter().sum()];
+    for judged in predicates {
+        let Some(pruning) = &judged.pruning else { continue };
+        let known = match Known::of(columns, files, &judged.columns) {
+            Ok(known) => known,
+            Err(error) => {
+                debug!(predicate = %judged.text, %error, "statistics could not be put together");
+                continue;
+            }
+        };
+        match pruning.prune(&known) {
+            Ok(may_match) => keep.iter_mut().zip(may_match).for_each(|(keep, may)| *keep &= may),
+            Err(error) => debug!(predicate = %judged.text, %error, "a predicate could not prune"),
+        }
+    }
+    let mut flags = keep.into_iter();
+    sizes
+        .into_iter()
+        .map(|size| flags.by_ref().take(size).enumerate().filter_map(|(i, k)| k.then_some(i)).collect())
+        .collect()
+}
+
+/// Statistics of all row groups of all files, one after the other.
+struct Known {
+    columns: HashMap<String, Bounds>,
+    rows: ArrayRef,
+}
+
+struct Bounds {
+    mins: ArrayRef,
+    maxes: ArrayRef,
+    nulls: ArrayRef,
+}
+
+impl Known {
+    fn of(columns: &Columns, files: &[Candidate<'_>], names: &[String]) -> Result<Self> {
+        let rows: UInt64Array = files.iter().flat_map(|file| file.footer.group_rows()).collect();
+        let bounds = names
+            .iter()
+            .map(|name| {
+                let bounds = match columns.partitions.iter().position(|field| field.name() == name) {
+                    Some(position) => of_partition(position, files)?,
+                    None => of_file_column(columns, name, files)?,
+                };
+                Ok((name.clone(), bounds))
+            })
+            .collect::<Result<_>>()?;
+        Ok(Self { columns: bounds, rows: Arc::new(rows) })
+    }
+}
+
+fn of_partition(position: usize, files: &[Candidate<'_>]) -> Result<Bounds> {
+    let mut values = Vec::with_capacity(files.len());
+    let mut nulls = Vec::new();
+    for file in files {
+        let value = &file.values[position];
+        let rows = file.footer.group_rows();
+        values.push(value.to_array_of_size(rows.len())?);
+        nulls.extend(rows.into_iter().map(|count| if value.is_null() { count } else { 0 }));
+    }
+    let mins = joined(values.iter())?;
+    Ok(Bounds { maxes: Arc::clone(&mins), mins, nulls: Arc::new(UInt64Array::from(nulls)) })
+}
+
+fn of_file_column(columns: &Columns, name: &str, files: &[Candidate<'_>]) -> Result<Bounds> {
+    let promised = columns.file_schema.field_with_name(name)?;
+    let facts: Vec<_> = files.iter().map(|file| file.footer.column(promised)).collect();
+    let nulls: Vec<ArrayRef> = facts.iter().map(|f| Arc::new(f.nulls.clone()) as ArrayRef).collect();
+    Ok(Bounds {
+        mins: joined(facts.iter().map(|f| &f.mins))?,
+        maxes: joined(facts.iter().map(|f| &f.maxes))?,
+        nulls: joined(nulls.iter())?,
+    })
+}
+
+fn joined<'a>(arrays: impl Iterator<Item = &'a ArrayRef>) -> Result<ArrayRef, ArrowError> {
+    let arrays: Vec<&dyn Array> = arrays.map(AsRef::as_ref).collect();
+    concat(&arrays)
+}
+
+#[deny(clippy::missing_trait_methods)]
+impl PruningStatistics for Known {
+    fn min_values(&self, column: &Column) -> Option<ArrayRef> {
+        self.columns.get(column.name()).map(|bounds| Arc::clone(&bounds.mins))
+    }
+
+    fn max_values(&self, column: &Column) -> Option<ArrayRef> {
+        self.columns.get(column.name()).map(|bounds| Arc::clone(&bounds.maxes))
+    }
+
+    fn num_containers(&self) -> usize {
+        self.rows.len()
+    }
+
+    fn null_counts(&self, column: &Column) -> Option<ArrayRef> {
+        self.columns.get(column.name()).map(|bounds| Arc::clone(&bounds.nulls))
+    }
+
+    fn row_counts(&self) -> Option<ArrayRef> {
+        Some(Arc::clone(&self.rows))
+    }
+
+    fn contained(&self, _column: &Column, _values: &HashSet<ScalarValue>) -> Option<BooleanArray> {
+        None
+    }
+}

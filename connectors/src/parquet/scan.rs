@@ -1,0 +1,238 @@
+//! Plans one scan: which files and row groups are read, by how many partitions, and what is known of the rows beforehand.
+//!
+//! In: projection, predicates and limit. Out: DataFusion's scan node over exactly the surviving row groups, and a report.
+//!
+//! Start reading at [`ParquetTable::plan_scan`].
+
+use std::sync::Arc;
+
+use arrow::datatypes::{Field, Schema};
+use datafusion::catalog::Session;
+use datafusion::config::TableParquetOptions;
+use datafusion::datasource::listing::PartitionedFile;
+use datafusion::datasource::physical_plan::parquet::{ParquetAccessPlan, RowGroupAccess};
+use datafusion::datasource::physical_plan::{FileGroup, FileScanConfigBuilder, ParquetSource};
+use datafusion::datasource::source::DataSourceExec;
+use datafusion::error::Result;
+use datafusion::logical_expr::Expr;
+use datafusion::physical_plan::ExecutionPlan;
+use datafusion::physical_plan::empty::EmptyExec;
+use futures::{FutureExt, StreamExt, TryStreamExt, stream};
+use meshweave_engine::context::{Pushed, ScanReport};
+use parquet::file::metadata::RowGroupMetaData;
+
+use super::adapter::PromisedColumns;
+use super::filters::{Judged, judge};
+use super::footer::Footer;
+use super::layout::{Share, partitions};
+use super::promise;
+use super::prune::{self, Candidate};
+use super::reader::PinnedReaders;
+use super::statistics::{Part, of_part, of_table};
+use super::table::{ParquetTable, TableFile};
+
+/// Footers that are read at a time.
+const FOOTERS_AT_A_TIME: usize = 16;
+
+/// A file that the scan will open.
+struct Kept<'a> {
+    file: &'a TableFile,
+    footer: Arc<Footer>,
+    groups: Vec<usize>,
+}
+
+impl ParquetTable {
+    /// Plans one scan.
+    ///
+    /// Cost: the footers of the files whose partition values fit (from the cache where they are there), no data.
+    ///
+    /// # Errors
+    /// [`meshweave_engine::Failure::ContractBroken`] when a file does not keep the promise; those of storage.
+    pub(crate) async fn plan_scan(
+        &self,
+        state: &dyn Session,
+        projection: Option<&Vec<usize>>,
+        filters: &[Expr],
+        limit: Option<usize>,
+    ) -> Result<Arc<dyn ExecutionPlan>> {
+        let partition_names = self.columns.partition_names();
+        let judged: Vec<Judged> = filters
+            .iter()
+            .map(|predicate| judge(state, predicate, &self.columns.schema, &partition_names))
+            .collect::<Result<_>>()?;
+        let is_exact = judged.iter().all(|predicate| predicate.pushed == Pushed::Exact);
+        let limit = limit.filter(|_| is_exact);
+        let projected = self.columns.projected(projection);
+
+        let fitting = self.fitting(&judged)?;
+        let opened = self.footers(fitting, limit).await?;
+        let kept = self.surviving(opened, &judged);
+        let weights = self.weights(&kept, &projected, &judged);
+        self.ctx.scans.add(self.report(&projected, judged, limit, &kept, &weights));
+        if kept.is_empty() {
+            let columns: Vec<Field> = projected.into_iter().cloned().collect();
+            return Ok(Arc::new(EmptyExec::new(Arc::new(Schema::new(columns)))));
+        }
+        self.node(state, &projected, limit, is_exact, &kept, &weights)
+    }
+
+    /// The files whose partition values satisfy the exact predicates.
+    fn fitting(&self, judged: &[Judged]) -> Result<Vec<&TableFile>> {
+        let exact: Vec<&Judged> = judged.iter().filter(|predicate| predicate.pushed == Pushed::Exact).collect();
+        let values: Vec<_> = self.files.iter().map(|file| file.values.as_slice()).collect();
+        let keep = prune::files(&self.columns, &values, &exact)?;
+        Ok(self.files.iter().zip(keep).filter_map(|(file, keep)| keep.then_some(file)).collect())
+    }
+
+    /// Their footers, each checked against the promise; no more files than the limit needs.
+    async fn footers<'a>(
+        &self,
+        files: Vec<&'a TableFile>,
+        limit: Option<usize>,
+    ) -> Result<Vec<(&'a TableFile, Arc<Footer>)>> {
+        let mut opened = Vec::with_capacity(files.len());
+        let mut rows = 0_u64;
+        let mut rest = files.into_iter().peekable();
+        let mut at_once = if limit.is_some() { 1 } else { usize::MAX };
+        while rest.peek().is_some() && limit.is_none_or(|limit| rows < limit as u64 || opened.is_empty()) {
+            let batch: Vec<&TableFile> = rest.by_ref().take(at_once).collect();
+            let asked: Vec<_> = batch.into_iter().map(|file| self.checked(file).boxed()).collect();
+            let landed: Vec<_> = stream::iter(asked)
+                .buffered(FOOTERS_AT_A_TIME)
+                .try_collect()
+                .await
+                .map_err(datafusion::error::DataFusionError::from)?;
+            rows += landed.iter().map(|(_, footer): &(_, Arc<Footer>)| footer.rows()).sum::<u64>();
+            opened.extend(landed);
+            at_once = at_once.saturating_mul(2);
+        }
+        Ok(opened)
+    }
+
+    async fn checked<'a>(&self, file: &'a TableFile) -> meshweave_engine::Result<(&'a TableFile, Arc<Footer>)> {
+        let footer = self.footers.get(&self.source, &file.meta).await?;
+        promise::check(self.source.product(), &file.meta.location, &self.columns.file_schema, &footer)?;
+        Ok((file, footer))
+    }
+
+    fn surviving<'a>(&self, opened: Vec<(&'a TableFile, Arc<Footer>)>, judged: &[Judged]) -> Vec<Kept<'a>> {
+        let candidates: Vec<Candidate<'_>> =
+            opened.iter().map(|(file, footer)| Candidate { values: &file.values, footer }).collect();
+        let groups = prune::groups(&self.columns, &candidates, judged);
+        opened
+            .iter()
+            .zip(groups)
+            .map(|((file, footer), groups)| Kept { file, footer: Arc::clone(footer), groups })
+            .filter(|kept| !kept.groups.is_empty())
+            .collect()
+    }
+
+    /// Bytes to read of every surviving row group: the chunks of projected columns and of predicates, compressed.
+    fn weights(&self, kept: &[Kept<'_>], projected: &[&Field], judged: &[Judged]) -> Vec<(usize, usize, u64)> {
+        let is_read = |name: &str| {
+            projected.iter().any(|field| field.name() == name)
+                || judged.iter().any(|predicate| predicate.columns.iter().any(|column| column == name))
+        };
+        let mut weights = Vec::new();
+        for (index, file) in kept.iter().enumerate() {
+            let leaves: Vec<bool> = {
+                let descriptor = file.footer.metadata.file_metadata().schema_descr();
+                (0..descriptor.num_columns()).map(|leaf| is_read(descriptor.get_column_root(leaf).name())).collect()
+            };
+            for &group in &file.groups {
+                weights.push((index, group, chunk_bytes(file.footer.metadata.row_group(group), &leaves)));
+            }
+        }
+        weights
+    }
+
+    fn report(
+        &self,
+        projected: &[&Field],
+        judged: Vec<Judged>,
+        limit: Option<usize>,
+        kept: &[Kept<'_>],
+        weights: &[(usize, usize, u64)],
+    ) -> ScanReport {
+        ScanReport {
+            product: self.identity.key.clone(),
+            domain: self.identity.domain.clone(),
+            connector: super::FORMAT,
+            version: self.identity.version.clone(),
+            files_total: self.files.len() as u64,
+            files_kept: kept.len() as u64,
+            bytes_total: self.files.iter().map(|file| file.meta.size).sum(),
+            bytes_kept: weights.iter().map(|(_, _, bytes)| bytes).sum(),
+            columns: projected.iter().map(|field| field.name().clone()).collect(),
+            columns_total: self.columns.schema.fields().len(),
+            predicates: judged.into_iter().map(|predicate| (predicate.text, predicate.pushed, predicate.why)).collect(),
+            limit,
+        }
+    }
+
+    fn node(
+        &self,
+        state: &dyn Session,
+        projected: &[&Field],
+        limit: Option<usize>,
+        is_exact: bool,
+        kept: &[Kept<'_>],
+        weights: &[(usize, usize, u64)],
+    ) -> Result<Arc<dyn ExecutionPlan>> {
+        let options = state.config_options();
+        let bytes: u64 = weights.iter().map(|(_, _, bytes)| bytes).sum();
+        let may_split =
+            options.optimizer.repartition_file_scans && bytes >= options.optimizer.repartition_file_min_size as u64;
+        let layout = partitions(weights, state.config().target_partitions(), may_split);
+        let groups = layout.iter().map(|part| self.file_group(part, kept, projected)).collect();
+        let parts: Vec<Part<'_>> = kept.iter().map(|kept| self.part(kept, &kept.groups)).collect();
+        let statistics = of_table(&self.columns, &parts, projected);
+        let statistics = if is_exact { statistics } else { statistics.to_inexact() };
+
+        let parquet =
+            TableParquetOptions { global: options.execution.parquet.clone(), ..TableParquetOptions::default() };
+        let readers = PinnedReaders::new(self.source.clone(), Arc::clone(&self.footers));
+        let source = ParquetSource::new(self.columns.scanned.clone())
+            .with_table_parquet_options(parquet)
+            .with_parquet_file_reader_factory(Arc::new(readers));
+        let adapter = PromisedColumns { product: self.source.product().into() };
+        let config = FileScanConfigBuilder::new(self.url.clone(), Arc::new(source))
+            .with_file_groups(groups)
+            .with_statistics(statistics)
+            .with_projection_indices(Some(self.columns.scanned_indexes(projected)?))?
+            .with_limit(limit)
+            .with_expr_adapter(Some(Arc::new(adapter)))
+            .build();
+        Ok(DataSourceExec::from_data_source(config))
+    }
+
+    fn part<'a>(&self, kept: &'a Kept<'_>, groups: &'a [usize]) -> Part<'a> {
+        Part { footer: &kept.footer, values: &kept.file.values, groups }
+    }
+
+    fn file_group(&self, part: &[Share], kept: &[Kept<'_>], projected: &[&Field]) -> FileGroup {
+        FileGroup::new(part.iter().map(|share| self.partitioned_file(share, &kept[share.file], projected)).collect())
+    }
+
+    /// One file, or some of its row groups. Its range says that it is not to be cut again.
+    fn partitioned_file(&self, share: &Share, kept: &Kept<'_>, projected: &[&Field]) -> PartitionedFile {
+        let total = kept.footer.metadata.num_row_groups();
+        let mut access = vec![RowGroupAccess::Skip; total];
+        for &group in &share.groups {
+            access[group] = RowGroupAccess::Scan;
+        }
+        let statistics = of_part(&self.columns, &self.part(kept, &share.groups), projected);
+        let end = i64::try_from(kept.file.meta.size).unwrap_or(i64::MAX);
+        let mut file = PartitionedFile::new_from_meta(kept.file.meta.clone())
+            .with_partition_values(kept.file.values.clone())
+            .with_extension(ParquetAccessPlan::new(access))
+            .with_range(0, end);
+        file.statistics = Some(Arc::new(statistics));
+        file
+    }
+}
+
+fn chunk_bytes(group: &RowGroupMetaData, leaves: &[bool]) -> u64 {
+    let read = group.columns().iter().zip(leaves).filter(|(_, is_read)| **is_read);
+    read.map(|(chunk, _)| u64::try_from(chunk.compressed_size()).unwrap_or(0)).sum()
+}

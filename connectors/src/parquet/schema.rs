@@ -1,0 +1,271 @@
+//! Which stored types keep which promised types, and how the schemas of many files become one.
+//!
+//! In: Arrow types as files hold them. Out: a verdict, or the narrowest type that holds both.
+//! Holds always: names are matched exactly; a difference that cannot be bridged without loss names both sides.
+//!
+//! Start reading at [`keeps`].
+
+use std::sync::Arc;
+
+use arrow::datatypes::{DataType, Field, FieldRef, Fields, Schema, SchemaRef, TimeUnit};
+
+/// Whether values stored as `stored` can be read as `promised` without loss; the rules of
+/// [`meshweave_contract::types::LogicalType::accepts`], on Arrow types.
+///
+/// Any unit of a time keeps the promise of any other; an instant never stands for a wall-clock reading.
+pub(crate) fn keeps(promised: &DataType, stored: &DataType) -> bool {
+    use DataType as T;
+    if promised == stored || *stored == T::Null {
+        return true;
+    }
+    match (promised, stored) {
+        (T::Dictionary(_, promised), T::Dictionary(_, stored)) => keeps(promised, stored),
+        (T::Dictionary(_, promised), stored) => keeps(promised, stored),
+        (promised, T::Dictionary(_, stored)) => keeps(promised, stored),
+        (p, s) if is_text(p) && is_text(s) => true,
+        (p, s) if is_bytes(p) && (is_bytes(s) || matches!(s, T::FixedSizeBinary(_))) => true,
+        (T::Float64, T::Float32 | T::Float16) | (T::Float32, T::Float16) => true,
+        (T::Float32, s) => whole_bits(s).is_some_and(|(bits, _)| bits <= 16),
+        (T::Float64, s) => whole_bits(s).is_some_and(|(bits, _)| bits <= 32),
+        (T::Timestamp(_, p), T::Timestamp(_, s)) => p.is_some() == s.is_some(),
+        (T::Timestamp(_, None), T::Date32 | T::Date64) | (T::Date32, T::Date64) | (T::Date64, T::Date32) => true,
+        (T::Time32(_) | T::Time64(_), T::Time32(_) | T::Time64(_)) | (T::Duration(_), T::Duration(_)) => true,
+        (T::Struct(promised), T::Struct(stored)) => members_keep(promised, stored),
+        (T::Map(p, _), T::Map(s, _)) => item_keeps(p, s),
+        (p, s) => match (decimal(p), decimal(s), item(p), item(s)) {
+            (Some(p), Some(s), ..) => decimal_holds(p, s),
+            (.., Some(p), Some(s)) => item_keeps(p, s),
+            _ => whole_holds(p, s),
+        },
+    }
+}
+
+fn members_keep(promised: &Fields, stored: &Fields) -> bool {
+    promised.iter().all(|field| match stored.iter().find(|s| s.name() == field.name()) {
+        Some(stored) => item_keeps(field, stored),
+        None => field.is_nullable(),
+    }) && promised.iter().any(|field| stored.iter().any(|s| s.name() == field.name()))
+}
+
+fn item_keeps(promised: &Field, stored: &Field) -> bool {
+    keeps(promised.data_type(), stored.data_type()) && (promised.is_nullable() || !stored.is_nullable())
+}
+
+fn whole_holds(wide: &DataType, narrow: &DataType) -> bool {
+    match (whole_bits(wide), whole_bits(narrow)) {
+        (Some((w, true)), Some((n, true))) | (Some((w, false)), Some((n, false))) => w >= n,
+        (Some((w, true)), Some((n, false))) => w > n,
+        _ => false,
+    }
+}
+
+fn decimal_holds((p, s): (u8, i8), (q, r): (u8, i8)) -> bool {
+    s >= r && i16::from(p) - i16::from(s) >= i16::from(q) - i16::from(r)
+}
+
+fn whole_bits(data_type: &DataType) -> Option<(u8, bool)> {
+    Some(match data_type {
+        DataType::Int8 => (8, true),
+        DataType::Int16 => (16, true),
+        DataType::Int32 => (32, true),
+        DataType::Int64 => (64, true),
+        DataType::UInt8 => (8, false),
+        DataType::UInt16 => (16, false),
+        DataType::UInt32 => (32, false),
+        DataType::UInt64 => (64, false),
+        _ => return None,
+    })
+}
+
+fn decimal(data_type: &DataType) -> Option<(u8, i8)> {
+    match data_type {
+        DataType::Decimal32(p, s)
+        | DataType::Decimal64(p, s)
+        | DataType::Decimal128(p, s)
+        | DataType::Decimal256(p, s) => Some((*p, *s)),
+        _ => None,
+    }
+}
+
+fn item(data_type: &DataType) -> Option<&FieldRef> {
+    match data_type {
+        DataType::List(field) | DataType::LargeList(field) => Some(field),
+        _ => None,
+    }
+}
+
+fn is_text(data_type: &DataType) -> bool {
+    matches!(data_type, DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View)
+}
+
+fn is_bytes(data_type: &DataType) -> bool {
+    matches!(data_type, DataType::Binary | DataType::LargeBinary | DataType::BinaryView)
+}
+
+/// The narrowest type that holds both without loss; none when there is none.
+pub(crate) fn widest(one: &DataType, other: &DataType) -> Option<DataType> {
+    use DataType as T;
+    if one == other || *other == T::Null {
+        return Some(one.clone());
+    }
+    match (one, other) {
+        (T::Null, other) => Some(other.clone()),
+        (T::Timestamp(a, zone), T::Timestamp(b, other)) if zone.is_some() == other.is_some() => {
+            Some(T::Timestamp(finer(*a, *b), zone.clone()))
+        }
+        (T::Duration(a), T::Duration(b)) => Some(T::Duration(finer(*a, *b))),
+        (T::Time32(_), T::Time64(_)) => Some(other.clone()),
+        (T::Time64(a), T::Time64(b)) => Some(T::Time64(finer(*a, *b))),
+        (T::Time32(a), T::Time32(b)) => Some(T::Time32(finer(*a, *b))),
+        (T::Struct(a), T::Struct(b)) => Some(T::Struct(merged(a, b).ok()?)),
+        (T::List(a), T::List(b)) => Some(T::List(Arc::new(both(a, b)?))),
+        (T::LargeList(a) | T::List(a), T::LargeList(b) | T::List(b)) => Some(T::LargeList(Arc::new(both(a, b)?))),
+        (one, other) => match (decimal(one), decimal(other)) {
+            (Some(a), Some(b)) => wider_decimal(a, b),
+            _ if keeps(one, other) => Some(one.clone()),
+            _ if keeps(other, one) => Some(other.clone()),
+            _ => None,
+        },
+    }
+}
+
+fn finer(one: TimeUnit, other: TimeUnit) -> TimeUnit {
+    one.max(other)
+}
+
+fn wider_decimal((p, s): (u8, i8), (q, r): (u8, i8)) -> Option<DataType> {
+    let scale = s.max(r);
+    let whole = (i16::from(p) - i16::from(s)).max(i16::from(q) - i16::from(r));
+    let precision = u8::try_from(whole + i16::from(scale)).ok()?;
+    match precision {
+        0..=38 => Some(DataType::Decimal128(precision, scale)),
+        39..=76 => Some(DataType::Decimal256(precision, scale)),
+        _ => None,
+    }
+}
+
+fn both(one: &Field, other: &Field) -> Option<Field> {
+    let data_type = widest(one.data_type(), other.data_type())?;
+    Some(Field::new(one.name(), data_type, one.is_nullable() || other.is_nullable()))
+}
+
+/// Members of both, those of the first first; what only one has may be null. The error is the member that cannot be both.
+fn merged(one: &Fields, other: &Fields) -> Result<Fields, (FieldRef, FieldRef)> {
+    let mut fields: Vec<FieldRef> = Vec::with_capacity(one.len());
+    for field in one {
+        fields.push(match other.iter().find(|f| f.name() == field.name()) {
+            Some(second) => Arc::new(both(field, second).ok_or_else(|| (Arc::clone(field), Arc::clone(second)))?),
+            None => Arc::new(field.as_ref().clone().with_nullable(true)),
+        });
+    }
+    let added = other.iter().filter(|f| one.iter().all(|known| known.name() != f.name()));
+    fields.extend(added.map(|field| Arc::new(field.as_ref().clone().with_nullable(true))));
+    Ok(fields.into())
+}
+
+/// The one schema of several files, and which file brought each column's type, for errors.
+#[derive(Debug, Default)]
+pub(crate) struct Merge {
+    fields: Option<Fields>,
+    first_seen: Vec<(String, String)>,
+}
+
+impl Merge {
+    /// Adds the columns of one more file.
+    ///
+    /// # Errors
+    /// Both files, the column and both types, in words.
+    pub(crate) fn add(&mut self, file: &str, schema: &Schema) -> Result<(), String> {
+        let plain: Fields = schema.fields().iter().map(|field| unlabelled(field)).collect();
+        let next = match &self.fields {
+            None => plain,
+            Some(known) => merged(known, &plain).map_err(|(one, other)| {
+                let first = self.first_seen.iter().find(|(column, _)| column == one.name()).map_or("", |(_, f)| f);
+                format!(
+                    "column \"{}\" is {} in \"{first}\" and {} in \"{file}\"",
+                    one.name(),
+                    one.data_type(),
+                    other.data_type()
+                )
+            })?,
+        };
+        for field in schema.fields() {
+            if !self.first_seen.iter().any(|(column, _)| column == field.name()) {
+                self.first_seen.push((field.name().clone(), file.to_owned()));
+            }
+        }
+        self.fields = Some(next);
+        Ok(())
+    }
+
+    /// The columns of all files, with the partition columns last; none when there was no file.
+    pub(crate) fn finish(self, partitions: Vec<Field>) -> Option<SchemaRef> {
+        let is_partition = |field: &&FieldRef| partitions.iter().any(|p| p.name() == field.name());
+        let mut fields: Vec<FieldRef> = self.fields?.iter().filter(|f| !is_partition(f)).cloned().collect();
+        fields.extend(partitions.into_iter().map(Arc::new));
+        Some(Arc::new(Schema::new(fields)))
+    }
+}
+
+/// Labels of writers (field ids and the like) are not part of what a table promises.
+fn unlabelled(field: &FieldRef) -> FieldRef {
+    if field.metadata().is_empty() {
+        return Arc::clone(field);
+    }
+    Arc::new(field.as_ref().clone().with_metadata(std::collections::HashMap::new()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use DataType as T;
+
+    fn check(one: T, other: T, expected: Option<T>) {
+        assert_eq!(widest(&one, &other), expected, "{one} and {other}");
+        assert_eq!(widest(&other, &one), expected, "{other} and {one}");
+    }
+
+    #[test]
+    fn legal_widenings_meet() {
+        check(T::Int32, T::Int64, Some(T::Int64));
+        check(T::UInt32, T::Int64, Some(T::Int64));
+        check(T::Float32, T::Float64, Some(T::Float64));
+        check(T::Int32, T::Float64, Some(T::Float64));
+        check(T::Decimal128(10, 2), T::Decimal128(12, 4), Some(T::Decimal128(12, 4)));
+        check(T::Decimal128(38, 0), T::Decimal128(38, 10), Some(T::Decimal256(48, 10)));
+        let at = |unit| T::Timestamp(unit, Some("UTC".into()));
+        check(at(TimeUnit::Millisecond), at(TimeUnit::Nanosecond), Some(at(TimeUnit::Nanosecond)));
+    }
+
+    #[test]
+    fn what_would_lose_is_refused() {
+        check(T::Int64, T::Float64, None);
+        check(T::Int64, T::Utf8, None);
+        check(T::UInt64, T::Int64, None);
+        check(T::Timestamp(TimeUnit::Microsecond, None), T::Timestamp(TimeUnit::Microsecond, Some("UTC".into())), None);
+        assert!(!keeps(&T::Int32, &T::Int64));
+        assert!(!keeps(&T::Utf8, &T::Binary));
+        assert!(!keeps(&T::Decimal128(10, 2), &T::Decimal128(10, 3)));
+    }
+
+    #[test]
+    fn members_of_structs_widen_and_are_added() {
+        let one = T::Struct(Fields::from(vec![Field::new("a", T::Int32, false)]));
+        let other = T::Struct(Fields::from(vec![Field::new("a", T::Int64, false), Field::new("b", T::Utf8, false)]));
+        let both = T::Struct(Fields::from(vec![Field::new("a", T::Int64, false), Field::new("b", T::Utf8, true)]));
+        assert_eq!(widest(&one, &other), Some(both.clone()));
+        assert!(keeps(&both, &one) && keeps(&both, &other));
+    }
+
+    #[test]
+    fn a_merge_names_both_files_and_the_column() {
+        let mut merge = Merge::default();
+        merge.add("a.parquet", &Schema::new(vec![Field::new("n", T::Int64, false)])).unwrap();
+        merge.add("b.parquet", &Schema::new(vec![Field::new("m", T::Int64, false)])).unwrap();
+        let error = merge.add("c.parquet", &Schema::new(vec![Field::new("n", T::Utf8, false)])).unwrap_err();
+        assert_eq!(error, "column \"n\" is Int64 in \"a.parquet\" and Utf8 in \"c.parquet\"");
+        let schema = merge.finish(vec![Field::new("p", T::Utf8, true)]).unwrap();
+        let names: Vec<_> = schema.fields().iter().map(|f| (f.name().as_str(), f.is_nullable())).collect();
+        assert_eq!(names, [("n", true), ("m", true), ("p", true)]);
+    }
+}

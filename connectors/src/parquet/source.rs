@@ -1,0 +1,118 @@
+//! Reads bytes of pinned objects: every request says which object it means, and every answer is checked to be of it.
+//!
+//! In: the metadata of an object as it was pinned, and byte ranges. Out: exactly those bytes of exactly that object.
+//! Holds always:
+//! - each GET sends `if_match` with the pinned ETag (or `if_unmodified_since` where the store gives no ETags);
+//! - a local file is looked at again after its bytes were read, since a file can change while it is being read.
+//!
+//! Start reading at [`Source::ranges`].
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use meshweave_engine::connect::Port;
+use meshweave_engine::storage::StoreId;
+use meshweave_engine::{Error, Failure, QueryContext, Result};
+use object_store::{GetOptions, GetRange, ObjectMeta, ObjectStore, coalesce_ranges};
+
+use crate::common::storage_failure;
+
+/// Gaps between ranges that are cheaper to read than to ask around, bytes: one round trip of a remote store.
+const REMOTE_GAP: u64 = 1 << 20;
+
+/// The store of one table, for one query.
+#[derive(Debug, Clone)]
+pub(crate) struct Source {
+    /// Named in errors.
+    product: Arc<str>,
+    /// Starts every cache key.
+    pub(crate) store_id: StoreId,
+    /// The store; it counts for the query.
+    pub(crate) store: Arc<dyn ObjectStore>,
+    is_local: bool,
+}
+
+impl Source {
+    /// The store of a port, counting for the query.
+    pub(crate) fn of(ctx: &QueryContext, port: &Port) -> Self {
+        let location = &port.location;
+        Self {
+            product: port.product.name.to_string().into(),
+            store_id: location.store_id.clone(),
+            store: counted(ctx, location),
+            is_local: location.url.scheme() == "file",
+        }
+    }
+
+    /// The product, for errors.
+    pub(crate) fn product(&self) -> &str {
+        &self.product
+    }
+
+    /// Reads ranges of one pinned object; the answers are in the order of the ranges.
+    ///
+    /// Cost: one request for ranges that lie close together; at most ten at a time.
+    ///
+    /// # Errors
+    /// [`Failure::PinnedObjectChanged`] when the object is not the pinned one any more; [`Failure::Unavailable`] when the
+    /// store does not answer.
+    pub(crate) async fn ranges(&self, file: &ObjectMeta, ranges: &[Range<u64>]) -> Result<Vec<Bytes>> {
+        let gap = if self.is_local { 0 } else { REMOTE_GAP };
+        let bytes = coalesce_ranges(ranges, |range| self.fetch(file, range), gap).await?;
+        if self.is_local {
+            self.look_again(file).await?;
+        }
+        Ok(bytes)
+    }
+
+    async fn fetch(&self, file: &ObjectMeta, range: Range<u64>) -> Result<Bytes> {
+        let length = range.end - range.start;
+        let options = GetOptions { range: Some(GetRange::Bounded(range)), ..condition(file) };
+        let answer = self.store.get_opts(&file.location, options).await.map_err(|error| self.failure(file, error))?;
+        self.same(file, &answer.meta)?;
+        let bytes = answer.bytes().await.map_err(|error| self.failure(file, error))?;
+        if bytes.len() as u64 == length { Ok(bytes) } else { Err(self.changed(file)) }
+    }
+
+    /// Whether the object is still the pinned one.
+    async fn look_again(&self, file: &ObjectMeta) -> Result<()> {
+        let options = GetOptions { head: true, ..condition(file) };
+        let answer = self.store.get_opts(&file.location, options).await.map_err(|error| self.failure(file, error))?;
+        self.same(file, &answer.meta)
+    }
+
+    /// A store that ignores conditions still tells which object it answered with.
+    fn same(&self, file: &ObjectMeta, answered: &ObjectMeta) -> Result<()> {
+        let is_other = match (&file.e_tag, &answered.e_tag) {
+            (Some(pinned), Some(now)) => pinned != now,
+            _ => file.last_modified != answered.last_modified,
+        };
+        if is_other || file.size != answered.size { Err(self.changed(file)) } else { Ok(()) }
+    }
+
+    fn failure(&self, file: &ObjectMeta, error: object_store::Error) -> Error {
+        storage_failure(&self.product, &file.location, true, error)
+    }
+
+    fn changed(&self, file: &ObjectMeta) -> Error {
+        Failure::PinnedObjectChanged {
+            product: self.product.to_string(),
+            object: file.location.to_string(),
+            cause: None,
+        }
+        .into()
+    }
+}
+
+/// The query's own view of a location's store.
+fn counted(_ctx: &QueryContext, location: &meshweave_engine::storage::Location) -> Arc<dyn ObjectStore> {
+    Arc::clone(&location.store)
+}
+
+fn condition(file: &ObjectMeta) -> GetOptions {
+    match &file.e_tag {
+        Some(etag) => GetOptions { if_match: Some(etag.clone()), ..GetOptions::default() },
+        None => GetOptions { if_unmodified_since: Some(file.last_modified), ..GetOptions::default() },
+    }
+}

@@ -1,0 +1,110 @@
+//! What is known of the rows of a scan before it runs: row counts, bounds and nulls, in the order of the scan's columns.
+//!
+//! Only columns that the scan gives are looked at; the rest is unknown.
+//!
+//! Start reading at [`of_table`].
+
+use arrow::datatypes::Field;
+use datafusion::common::stats::Precision;
+use datafusion::common::{ColumnStatistics, ScalarValue, Statistics};
+
+use super::footer::Footer;
+use super::table::Columns;
+
+/// The row groups of one file that are read.
+pub(crate) struct Part<'a> {
+    /// The file's footer.
+    pub(crate) footer: &'a Footer,
+    /// Its partition values.
+    pub(crate) values: &'a [ScalarValue],
+    /// Indexes of the row groups.
+    pub(crate) groups: &'a [usize],
+}
+
+/// Statistics of the rows of one part.
+pub(crate) fn of_part(columns: &Columns, part: &Part<'_>, projected: &[&Field]) -> Statistics {
+    let all = part.footer.group_rows();
+    let rows: u64 = part.groups.iter().map(|group| all[*group]).sum();
+    let is_wanted = |field: &Field| projected.iter().any(|wanted| wanted.name() == field.name());
+    let stored = columns.file_schema.fields().iter().map(|field| {
+        if is_wanted(field) {
+            part.footer.column(field).over(part.groups, &all)
+        } else {
+            ColumnStatistics::new_unknown()
+        }
+    });
+    let folders = part.values.iter().map(|value| of_value(value, rows));
+    Statistics {
+        num_rows: Precision::Exact(count(rows)),
+        total_byte_size: Precision::Inexact(count(unpacked_bytes(part, projected))),
+        column_statistics: stored.chain(folders).collect(),
+    }
+}
+
+/// Bytes of the projected columns once they are unpacked.
+fn unpacked_bytes(part: &Part<'_>, projected: &[&Field]) -> u64 {
+    let descriptor = part.footer.metadata.file_metadata().schema_descr();
+    let is_wanted = |leaf: usize| projected.iter().any(|field| field.name() == descriptor.get_column_root(leaf).name());
+    let wanted: Vec<usize> = (0..descriptor.num_columns()).filter(|leaf| is_wanted(*leaf)).collect();
+    let bytes = |group: &usize| -> u64 {
+        let group = part.footer.metadata.row_group(*group);
+        wanted.iter().map(|leaf| u64::try_from(group.column(*leaf).uncompressed_size()).unwrap_or(0)).sum()
+    };
+    part.groups.iter().map(bytes).sum()
+}
+
+fn of_value(value: &ScalarValue, rows: u64) -> ColumnStatistics {
+    let rows = count(rows);
+    if value.is_null() {
+        return ColumnStatistics { null_count: Precision::Exact(rows), ..ColumnStatistics::new_unknown() };
+    }
+    let is_float = value.data_type().is_floating();
+    let bound = if is_float { Precision::Absent } else { Precision::Exact(value.clone()) };
+    ColumnStatistics {
+        null_count: Precision::Exact(0),
+        min_value: bound.clone(),
+        max_value: bound,
+        ..ColumnStatistics::new_unknown()
+    }
+}
+
+fn count(number: u64) -> usize {
+    usize::try_from(number).unwrap_or(usize::MAX)
+}
+
+/// Statistics of all parts together.
+pub(crate) fn of_table(columns: &Columns, parts: &[Part<'_>], projected: &[&Field]) -> Statistics {
+    let each: Vec<Statistics> = parts.iter().map(|part| of_part(columns, part, projected)).collect();
+    let width = columns.scanned.table_schema().fields().len();
+    Statistics {
+        num_rows: each.iter().fold(Precision::Exact(0), |sum, part| sum.add(&part.num_rows)),
+        total_byte_size: each.iter().fold(Precision::Inexact(0), |sum, part| sum.add(&part.total_byte_size)),
+        column_statistics: (0..width).map(|column| together(&each, column)).collect(),
+    }
+}
+
+fn together(parts: &[Statistics], column: usize) -> ColumnStatistics {
+    let nulls = parts
+        .iter()
+        .fold(Precision::Exact(0), |sum: Precision<usize>, part| sum.add(&part.column_statistics[column].null_count));
+    let filled = || {
+        let is_filled = |part: &&Statistics| {
+            let nulls = &part.column_statistics[column].null_count;
+            !matches!((nulls, &part.num_rows), (Precision::Exact(n), Precision::Exact(rows)) if n == rows)
+        };
+        parts.iter().filter(is_filled).map(|part| &part.column_statistics[column])
+    };
+    ColumnStatistics {
+        null_count: nulls,
+        min_value: fold(filled().map(|c| &c.min_value), Precision::min),
+        max_value: fold(filled().map(|c| &c.max_value), Precision::max),
+        ..ColumnStatistics::new_unknown()
+    }
+}
+
+fn fold<'a>(
+    bounds: impl Iterator<Item = &'a Precision<ScalarValue>>,
+    choose: impl Fn(&Precision<ScalarValue>, &Precision<ScalarValue>) -> Precision<ScalarValue>,
+) -> Precision<ScalarValue> {
+    bounds.cloned().reduce(|one, other| choose(&one, &other)).unwrap_or(Precision::Absent)
+}

@@ -1,0 +1,102 @@
+//! Every problem of a document is reported at once, with its place, its code and how to mend it.
+//!
+//! The documents lie in `testdata/contracts/bad`; what is reported of each lies in `golden/bad`.
+
+use std::collections::BTreeSet;
+
+use meshweave_contract::parse::parse;
+use meshweave_contract::problem::{CODES, Problem, Severity};
+
+use crate::forms::{document, names};
+
+fn problems(name: &str) -> Vec<Problem> {
+    let parsed = parse(&document(&format!("bad/{name}")), name);
+    assert!(parsed.product.is_none(), "{name} was accepted");
+    parsed.problems
+}
+
+#[test]
+fn every_problem_at_once() {
+    let files = names("bad");
+    assert!(files.len() >= 20, "{files:?}");
+    for name in files {
+        let lines: Vec<String> = problems(&name).iter().map(ToString::to_string).collect();
+        insta::with_settings!({ snapshot_path => "golden/bad", prepend_module_to_snapshot => false, omit_expression => true }, {
+            insta::assert_snapshot!(name.clone(), lines.join("\n"));
+        });
+    }
+}
+
+/// Faults of the text itself, which no file of a repository should have.
+fn texts() -> Vec<(&'static str, Vec<u8>)> {
+    let deep = format!("a: {}{}", "[".repeat(70), "]".repeat(70));
+    vec![
+        ("bytes.yaml", b"domain: caf\xe9\n".to_vec()),
+        ("utf16.yaml", "\u{feff}domain: a".encode_utf16().flat_map(u16::to_le_bytes).collect()),
+        ("nul.yaml", b"domain: a\0b\n".to_vec()),
+        ("mark.yaml", b"\xef\xbb\xbfdomain: a\n".to_vec()),
+        ("deep.yaml", deep.clone().into_bytes()),
+        ("deep.json", format!("{{\"a\": {}1{}}}", "[".repeat(70), "]".repeat(70)).into_bytes()),
+        ("large.yaml", vec![b'#'; 1024 * 1024 + 1]),
+        ("bomb.yaml", b"a: &a [x, x]\nb: &b [*a, *a]\nc: [*b, *b]\n".to_vec()),
+    ]
+}
+
+#[test]
+fn faults_of_the_text() {
+    let line = |(name, text): &(&str, Vec<u8>)| {
+        let short = |p: &Problem| format!("{}:{}:{} {} {}", p.file, p.line, p.column, p.code, p.message);
+        parse(text, name).problems.iter().map(short).collect::<Vec<_>>().join("\n")
+    };
+    let all: Vec<String> = texts().iter().map(line).collect();
+    insta::assert_snapshot!(all.join("\n"), @r"
+    bytes.yaml:1:12 encoding a byte is not UTF-8
+    utf16.yaml:1:1 encoding the text is UTF-16
+    nul.yaml:1:10 encoding the text holds the control character '\0'
+    mark.yaml:1:1 byte-order-mark the text starts with a byte order mark
+    mark.yaml:1:1 unknown-form the document is none of the forms that are read
+    deep.yaml:1:67 too-deep blocks are nested deeper than 64 levels
+    deep.json:1:70 too-deep blocks are nested deeper than 64 levels
+    large.yaml:1:1 too-large the text has 1048577 bytes, more than 1048576
+    bomb.yaml:1:1 unknown-form the document is none of the forms that are read
+    bomb.yaml:2:8 alias a YAML alias stands here
+    bomb.yaml:2:12 alias a YAML alias stands here
+    bomb.yaml:3:5 alias a YAML alias stands here
+    bomb.yaml:3:9 alias a YAML alias stands here
+    ");
+}
+
+#[test]
+fn every_code_is_provoked_and_every_problem_has_a_known_code() {
+    let mut seen = BTreeSet::new();
+    for name in names("bad") {
+        seen.extend(problems(&name).iter().map(|p| p.code));
+    }
+    for (name, text) in texts() {
+        seen.extend(parse(&text, name).problems.iter().map(|p| p.code));
+    }
+    for name in names("") {
+        seen.extend(parse(&document(&name), &name).problems.iter().map(|p| p.code));
+    }
+    let avro = br#"{"type": "record", "name": "T", "fields": [{"name": "t", "type": "T"}]}"#;
+    seen.extend(meshweave_contract::parse::avro_columns(avro, "t.avsc").unwrap_err().iter().map(|p| p.code));
+    let known: BTreeSet<&str> = CODES.iter().map(|(code, _)| *code).collect();
+    assert_eq!(seen, known);
+}
+
+#[test]
+fn problems_stand_in_order_inside_the_text_with_words_to_mend_them() {
+    for name in names("bad") {
+        let text = String::from_utf8(document(&format!("bad/{name}"))).unwrap();
+        let lines: Vec<&str> = text.lines().collect();
+        let problems = problems(&name);
+        assert!(problems.iter().any(|p| p.severity == Severity::Error), "{name}");
+        assert!(problems.windows(2).all(|w| (w[0].line, w[0].column) <= (w[1].line, w[1].column)), "{name}");
+        for p in &problems {
+            let width = lines.get(p.line - 1).map_or(0, |line| line.chars().count());
+            assert!(p.line <= lines.len() + 1 && p.column <= width + 1, "{p}");
+            assert!(p.mend.ends_with(['.', '?']), "{p}");
+            assert!(!p.message.ends_with('.') && !p.message.is_empty(), "{p}");
+        }
+    }
+}
