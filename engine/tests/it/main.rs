@@ -1,3 +1,4 @@
-//! Integration tests of the engine: one binary.
+//! The engine from outside: one binary, one module per room.
 
+mod catalog;
 mod plan;
