@@ -36,16 +36,16 @@ pub(crate) async fn run(
     service: &Service,
     caller: &Caller,
     ctx: &QueryContext,
-    action: Action,
+    action: &Action,
 ) -> Outcome<Option<Bytes>> {
     match action.r#type.as_str() {
         CREATE => {
-            let request: ActionCreatePreparedStatementRequest = unpack(&action)?;
+            let request: ActionCreatePreparedStatementRequest = unpack(action)?;
             let result = prepared::create(service, caller, ctx, request).await?;
             Ok(Some(result.as_any().encode_to_vec().into()))
         }
         CLOSE => {
-            let _: ActionClosePreparedStatementRequest = unpack(&action)?;
+            let _: ActionClosePreparedStatementRequest = unpack(action)?;
             Ok(None)
         }
         other => Err(Fault::unsupported(&format!("the action {other:?}"))),

@@ -13,18 +13,19 @@ use arrow::datatypes::SchemaRef;
 use async_trait::async_trait;
 use meshweave_contract::model::Product;
 use meshweave_engine::catalog::CatalogSnapshot;
+use meshweave_engine::catalog::system::{self, ColumnDoc};
 use meshweave_engine::version::VersionVector;
 use meshweave_engine::{Answer, Engine, Planned, QueryContext, Result, Statement, StatementInfo};
 
 /// A table of the engine itself.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct SystemTable {
     /// Its schema: `mesh` or `information_schema`.
     pub schema: String,
     /// Its name.
     pub name: String,
-    /// Its columns.
-    pub columns: SchemaRef,
+    /// Its columns, with their meaning.
+    pub columns: Vec<ColumnDoc>,
 }
 
 /// Plans and runs statements, and tells what there is.
@@ -91,7 +92,18 @@ impl Backend for Engine {
     }
 
     fn system_tables(&self) -> Vec<SystemTable> {
-        Vec::new()
+        let table = |schema: &str, name: &str, columns| SystemTable {
+            schema: schema.to_owned(),
+            name: name.to_owned(),
+            columns,
+        };
+        let own = system::names().into_iter().filter_map(|name| Some(table("mesh", name, system::columns(name)?)));
+        let standard = system::information_schema_names().into_iter();
+        own.chain(
+            standard
+                .filter_map(|name| Some(table("information_schema", name, system::information_schema_columns(name)?))),
+        )
+        .collect()
     }
 
     async fn describe(&self, ctx: &QueryContext, sql: &str) -> Result<StatementInfo> {

@@ -31,7 +31,7 @@ pub struct Options {
     pub max_message_bytes: usize,
     /// What a client may ask for at most (`x-meshweave-max-message-bytes`), bytes.
     pub max_negotiated_message_bytes: usize,
-    /// HTTP/2 window of one stream, bytes: what a slow reader holds here at most.
+    /// HTTP/2 window of one call, bytes: what its sender may have under way. (Clients choose the windows of the answers.)
     pub stream_window_bytes: u32,
     /// HTTP/2 window of one connection, bytes.
     pub connection_window_bytes: u32,

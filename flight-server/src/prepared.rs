@@ -20,7 +20,7 @@ use meshweave_engine::QueryContext;
 
 use crate::caller::Caller;
 use crate::parameters::{Bound, announced};
-use crate::service::Service;
+use crate::service::{Service, refuse_transaction};
 use crate::statement::Sql;
 use crate::status::{Fault, Outcome};
 use crate::ticket::EnvelopeKind;
@@ -33,7 +33,7 @@ pub(crate) async fn create(
     ctx: &QueryContext,
     request: ActionCreatePreparedStatementRequest,
 ) -> Outcome<ActionCreatePreparedStatementResult> {
-    service.refuse_transaction(request.transaction_id.as_ref())?;
+    refuse_transaction(request.transaction_id.as_ref())?;
     let sql = Sql::plain(request.query, caller);
     let told = ctx.bounded(service.backend.describe(ctx, &sql.text)).await?;
     Ok(ActionCreatePreparedStatementResult {

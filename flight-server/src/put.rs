@@ -14,7 +14,7 @@ use tonic::Streaming;
 
 use crate::caller::Caller;
 use crate::prepared;
-use crate::service::{Service, decode_command};
+use crate::service::{Service, decode_command, refuse_transaction};
 use crate::statement::Sql;
 use crate::status::{Fault, Outcome};
 
@@ -40,7 +40,7 @@ pub(crate) async fn put(
             Ok(PutResult { app_metadata: bound.encode_to_vec().into() })
         }
         Command::CommandStatementUpdate(command) => {
-            service.refuse_transaction(command.transaction_id.as_ref())?;
+            refuse_transaction(command.transaction_id.as_ref())?;
             Err(update(service, &ctx, &Sql::plain(command.query, caller)).await)
         }
         Command::CommandPreparedStatementUpdate(command) => {

@@ -89,9 +89,10 @@ impl FlightServer {
             began.cancelled().await;
             tokio::time::sleep(options.drain).await;
             stop.cancel();
-            std::future::pending::<()>().await;
+            tokio::time::sleep(options.drain).await;
         };
-        // What still runs after the pause is cancelled; its streams then end, and so do their connections.
+        // What still runs after the pause is cancelled; its streams then end, and so do their connections. A client that reads
+        // nothing at all would keep its stream from ending: it is left behind after a second pause.
         tokio::select! {
             served = serving => served.map_err(|e| Error::unavailable("the Flight SQL server", "its transport failed", e)),
             () = drained => Ok(()),

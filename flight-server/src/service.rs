@@ -63,15 +63,6 @@ impl Service {
         caller.context(self.backend.statement_timeout(), &self.stop)
     }
 
-    /// Transactions are not offered, and a driver was told so; the id of one cannot have come from here.
-    #[expect(clippy::unused_self, reason = "reads as what the service refuses")]
-    pub(crate) fn refuse_transaction(&self, id: Option<&Bytes>) -> Outcome<()> {
-        match id {
-            Some(id) if !id.is_empty() => Err(Fault::unsupported("a transaction")),
-            _ => Ok(()),
-        }
-    }
-
     async fn info(&self, headers: &MetadataMap, descriptor: FlightDescriptor) -> Outcome<(Uuid, FlightInfo)> {
         let caller = self.caller(headers).await?;
         let mut ctx = self.context(&caller);
@@ -100,7 +91,7 @@ impl Service {
     fn statement(&self, caller: &Caller, ctx: &mut QueryContext, command: Command) -> Outcome<Sql> {
         match command {
             Command::CommandStatementQuery(command) => {
-                self.refuse_transaction(command.transaction_id.as_ref())?;
+                refuse_transaction(command.transaction_id.as_ref())?;
                 Ok(Sql::plain(command.query, caller))
             }
             Command::CommandPreparedStatementQuery(command) => {
@@ -146,6 +137,14 @@ impl Service {
                 Ok((ctx.query_id, rows::ready(&batch, Encoder::new(caller.message_bytes))?))
             }
         }
+    }
+}
+
+/// Transactions are not offered, and a driver was told so; the id of one cannot have come from here.
+pub(crate) fn refuse_transaction(id: Option<&Bytes>) -> Outcome<()> {
+    match id {
+        Some(id) if !id.is_empty() => Err(Fault::unsupported("a transaction")),
+        _ => Ok(()),
     }
 }
 
@@ -242,7 +241,7 @@ impl FlightService for Service {
         let caller = self.caller(&headers).await.map_err(Fault::into_status)?;
         let ctx = self.context(&caller);
         let id = ctx.query_id;
-        let body = Box::pin(actions::run(self, &caller, &ctx, action)).await;
+        let body = Box::pin(actions::run(self, &caller, &ctx, &action)).await;
         let body = body.map_err(|fault| fault.of(id).into_status())?;
         Ok(answered((id, stream::iter(body.map(|body| Ok(arrow_flight::Result { body }))).boxed())))
     }

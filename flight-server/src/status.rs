@@ -8,11 +8,9 @@
 //! Start reading at [`Fault::into_status`].
 
 use std::collections::BTreeMap;
-use std::error::Error as StdError;
 
 use arrow_flight::sql::Any;
 use bytes::Bytes;
-use datafusion::error::DataFusionError;
 use meshweave_engine::{Error, Failure, Kind};
 use prost::Message;
 use tonic::metadata::{MetadataMap, MetadataValue};
@@ -130,31 +128,6 @@ impl Fault {
         &self.0.message
     }
 
-    /// Finds our error in what a stream of batches gave.
-    pub(crate) fn from_stream(error: &DataFusionError) -> Self {
-        let mut next: Option<&(dyn StdError + 'static)> = Some(error);
-        while let Some(current) = next {
-            if let Some(ours) = current.downcast_ref::<Error>() {
-                return Self::from(ours.clone());
-            }
-            if let Some(DataFusionError::ResourcesExhausted(message)) = current.downcast_ref() {
-                return Self::exhausted(first_line(message))
-                    .hint("Ask for fewer rows or columns, or raise `limits.memory` of the server.");
-            }
-            next = current.source();
-        }
-        Self::from_plain(error)
-    }
-
-    /// An error that DataFusion made while rows were computed: a cast, a division, an overflow.
-    fn from_plain(error: &DataFusionError) -> Self {
-        match error.find_root() {
-            DataFusionError::ArrowError(cause, _) => Self::invalid(lowercase(&first_line(&cause.to_string()))),
-            DataFusionError::Execution(message) => Self::invalid(lowercase(&first_line(message))),
-            other => Self::internal("reading the answer", other),
-        }
-    }
-
     /// The status of this fault; logs it when it is ours.
     pub(crate) fn into_status(self) -> Status {
         let mut inner = *self.0;
@@ -253,21 +226,6 @@ fn code_of(kind: Kind) -> Code {
     }
 }
 
-fn first_line(text: &str) -> String {
-    text.lines().next().unwrap_or_default().trim_end_matches('.').to_owned()
-}
-
-/// Lower-cases the first letter of a word that is not a name or an acronym.
-fn lowercase(text: &str) -> String {
-    let mut chars = text.chars();
-    match (chars.next(), chars.clone().next()) {
-        (Some(first), Some(second)) if second.is_lowercase() || second == ' ' => {
-            first.to_lowercase().chain(chars).collect()
-        }
-        _ => text.to_owned(),
-    }
-}
-
 /// `google.rpc.Status`.
 #[derive(Clone, PartialEq, Message)]
 struct RpcStatus {
@@ -325,14 +283,6 @@ mod tests {
         for hidden in ["secret", "boom"] {
             assert!(!status.message().contains(hidden) && !details.contains(hidden), "{hidden} was shown");
         }
-    }
-
-    #[test]
-    fn our_error_comes_out_of_a_stream_as_itself() {
-        let ours = Error::from(Failure::TimedOut { limit: "1s".into() });
-        let wrapped = DataFusionError::Context("x".into(), Box::new(DataFusionError::from(ours)));
-        let shared = DataFusionError::Shared(std::sync::Arc::new(wrapped));
-        assert_eq!(Fault::from_stream(&shared).code(), Code::DeadlineExceeded);
     }
 
     #[test]

@@ -119,7 +119,7 @@ async fn next_batch(ctx: &QueryContext, stream: &mut SendableRecordBatchStream) 
     tokio::select! {
         biased;
         () = ctx.cancel.cancelled() => Err(Fault::from(Error::from(Failure::Cancelled))),
-        next = stream.next() => next.transpose().map_err(|error| Fault::from_stream(&error)),
+        next = stream.next() => next.transpose().map_err(|error| Fault::from(Error::from(error))),
         limit = deadline => Err(Fault::from(meshweave_engine::context::timed_out(limit))),
     }
 }

@@ -1,17 +1,15 @@
 //! The tables that one caller sees, under the names that drivers are shown.
 //!
-//! Schema = domain. A product's main table bears the product's name, a further table `product.table`; the newest active major bears
-//! the plain names, every other live major has `@major` behind them (surfaces, section 3).
+//! Schema = domain; the names of product tables are the catalog's: `orders`, `orders.items`, `orders@1`.
 //!
 //! Start reading at [`Listing::new`].
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use arrow::datatypes::{Schema, SchemaRef};
-use meshweave_contract::model::{Body, Column, Status, Table};
-use meshweave_contract::name::fold;
+use meshweave_contract::model::{Body, Table};
 use meshweave_engine::QueryContext;
+use meshweave_engine::catalog::system::{ColumnDoc, schema_of};
 use meshweave_engine::catalog::{CatalogSnapshot, Entry, ResolvedTable};
 
 use crate::backend::Backend;
@@ -53,6 +51,8 @@ pub(super) struct Listed {
     pub(super) columns: SchemaRef,
     /// Where its contract stands; none for a system table.
     pub(super) product: Option<(Arc<Entry>, usize)>,
+    /// What the columns of a system table mean.
+    docs: Vec<ColumnDoc>,
 }
 
 impl Listed {
@@ -68,9 +68,10 @@ impl Listed {
         entry.product.tables().iter().find(|table| table.name == *name)
     }
 
-    /// What the contract says of a column.
-    pub(super) fn column(&self, name: &str) -> Option<&Column> {
-        self.resolved()?.columns.iter().find(|column| column.name == name)
+    /// What a column means, in words.
+    pub(super) fn remarks(&self, column: &str) -> Option<&str> {
+        let documented = self.docs.iter().find(|(name, ..)| *name == column).map(|(.., meaning)| *meaning);
+        documented.or_else(|| self.resolved()?.columns.iter().find(|c| c.name == column)?.description.as_deref())
     }
 }
 
@@ -91,8 +92,9 @@ impl Listing {
             schema: table.schema,
             name: table.name,
             kind: Kind::SystemTable,
-            columns: table.columns,
+            columns: schema_of(&table.columns),
             product: None,
+            docs: table.columns,
         }));
         tables.sort_by(|a, b| (&a.schema, &a.name).cmp(&(&b.schema, &b.name)));
         let mut schemas: Vec<String> = tables.iter().map(|table| table.schema.clone()).collect();
@@ -115,46 +117,23 @@ impl Listing {
     }
 }
 
+/// Tables of the products that the caller may discover, under the names that SQL finds them by.
 fn product_tables(snapshot: &CatalogSnapshot, backend: &dyn Backend, ctx: &QueryContext) -> Vec<Listed> {
-    let mut products: BTreeMap<(String, String), BTreeMap<u64, &Arc<Entry>>> = BTreeMap::new();
-    for entry in &snapshot.entries {
-        if entry.product.status == Status::Retired || !backend.discovers(ctx, &entry.product) {
-            continue;
-        }
-        let id = entry.id();
-        let majors = products.entry((fold(id.name.domain.as_str()), fold(id.name.product.as_str()))).or_default();
-        // The newest version of each major stands for it.
-        match majors.get(&id.version.major) {
-            Some(newer) if newer.id().version >= id.version => {}
-            _ => {
-                majors.insert(id.version.major, entry);
-            }
-        }
-    }
-    let mut tables = Vec::new();
-    for majors in products.values() {
-        let newest_active = majors.values().rev().find(|entry| entry.product.status == Status::Active);
-        let main = newest_active.or_else(|| majors.values().next_back()).map(|entry| entry.id().version.major);
-        for (major, entry) in majors {
-            let suffix = if Some(*major) == main { String::new() } else { format!("@{major}") };
-            tables.extend(tables_of(entry, &suffix));
-        }
-    }
-    tables
+    let listed = snapshot.listing(&|product| backend.discovers(ctx, product));
+    listed.into_iter().map(product_table).collect()
 }
 
-fn tables_of(entry: &Arc<Entry>, suffix: &str) -> Vec<Listed> {
-    let product = &entry.id().name.product;
-    let kind = match entry.product.body {
-        Body::View { .. } => Kind::View,
-        Body::Stored | Body::Materialization { .. } => Kind::Table,
-    };
-    let listed = |(index, table): (usize, &ResolvedTable)| Listed {
-        schema: entry.id().name.domain.to_string(),
-        name: if index == 0 { format!("{product}{suffix}") } else { format!("{product}.{}{suffix}", table.name) },
-        kind,
-        columns: table.schema.clone().unwrap_or_else(|| Arc::new(Schema::empty())),
-        product: Some((Arc::clone(entry), index)),
-    };
-    entry.tables.iter().enumerate().map(listed).collect()
+fn product_table(listed: meshweave_engine::catalog::Listed) -> Listed {
+    let table = listed.entry.tables.get(listed.index);
+    Listed {
+        schema: listed.schema,
+        name: listed.table,
+        kind: match listed.entry.product.body {
+            Body::View { .. } => Kind::View,
+            Body::Stored | Body::Materialization { .. } => Kind::Table,
+        },
+        columns: table.and_then(|t| t.schema.clone()).unwrap_or_else(|| Arc::new(Schema::empty())),
+        product: Some((listed.entry, listed.index)),
+        docs: Vec::new(),
+    }
 }

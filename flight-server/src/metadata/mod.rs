@@ -88,6 +88,3 @@ fn built(batch: Result<RecordBatch, FlightError>) -> Outcome<RecordBatch> {
 fn batch(schema: &SchemaRef, columns: Vec<arrow::array::ArrayRef>) -> Outcome<RecordBatch> {
     RecordBatch::try_new(Arc::clone(schema), columns).map_err(|e| Fault::internal("building a listing", &e))
 }
-
-#[cfg(test)]
-mod tests;

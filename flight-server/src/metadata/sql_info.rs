@@ -134,10 +134,10 @@ fn language() -> Vec<(u32, Value)> {
         (506, no()),
         (507, long(SqlNullOrdering::SqlNullsSortedHigh as i64)),
         (508, Value::Texts(ALL_KEYWORDS.iter().map(|word| (*word).to_owned()).collect())),
-        (509, names(datafusion::functions::math::functions())),
-        (510, names(text_functions())),
-        (511, names(datafusion::functions::core::functions())),
-        (512, names(datafusion::functions::datetime::functions())),
+        (509, names(&datafusion::functions::math::functions())),
+        (510, names(&text_functions())),
+        (511, names(&datafusion::functions::core::functions())),
+        (512, names(&datafusion::functions::datetime::functions())),
         (513, text("\\")),
         (514, text("")),
         (515, yes()),
@@ -237,7 +237,7 @@ fn text_functions() -> Vec<Arc<ScalarUDF>> {
     functions
 }
 
-fn names(functions: Vec<Arc<ScalarUDF>>) -> Value {
+fn names(functions: &[Arc<ScalarUDF>]) -> Value {
     let mut names: Vec<String> = functions.iter().map(|function| function.name().to_owned()).collect();
     names.sort_unstable();
     names.dedup();

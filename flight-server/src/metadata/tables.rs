@@ -2,6 +2,8 @@
 //!
 //! Start reading at [`tables`].
 
+use std::sync::Arc;
+
 use arrow::array::RecordBatch;
 use arrow::datatypes::{Field, Schema, SchemaRef};
 use arrow_flight::sql::metadata::{GetCatalogsBuilder, GetDbSchemasBuilder, GetTablesBuilder};
@@ -75,10 +77,7 @@ pub(super) fn tables(listing: &Listing, command: &CommandGetTables, profile: Pro
 /// The columns of a table with the types that a query sends, and what drivers show of them.
 fn columns(listing: &Listing, table: &Listed, profile: Profile) -> Schema {
     let place = [listing.catalog.as_str(), table.schema.as_str(), table.name.as_str()];
-    let field = |field: &std::sync::Arc<Field>| {
-        let remarks = table.column(field.name()).and_then(|column| column.description.as_deref());
-        table_field(field, profile, place, remarks)
-    };
+    let field = |field: &Arc<Field>| table_field(field, profile, place, table.remarks(field.name()));
     Schema::new(table.columns.fields().iter().map(field).collect::<Vec<_>>())
 }
 

@@ -1,0 +1,13 @@
+//! The server over the wire: every command, driven by arrow-flight's client and by raw messages.
+//!
+//! `small` is a server over fixed tables, for what is about the protocol; `mesh` is one over a real engine, for what is about products.
+
+mod cancel;
+mod commands;
+mod errors;
+mod mesh;
+mod metadata;
+mod prepared;
+mod schemas;
+mod small;
+mod tickets;
