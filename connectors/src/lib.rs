@@ -18,6 +18,6 @@ use meshweave_engine::settings::Settings;
 /// Every connector of this process: one line each.
 pub fn all(settings: &Settings) -> Connectors {
     let connectors: Vec<Arc<dyn Connector>> =
-        vec![Arc::new(parquet::Parquet::new(&settings.limits)), Arc::new(delta::DeltaConnector::default())];
+        vec![Arc::new(delta::Delta::new(&settings.limits)), Arc::new(parquet::Parquet::new(&settings.limits))];
     Connectors::new(connectors)
 }

@@ -8,6 +8,8 @@
 
 mod words;
 
+use std::fmt::Display;
+
 use serde::Serialize;
 
 use crate::model::{Column, Custom, OutputPort, Product, Table};
@@ -56,18 +58,18 @@ struct List {
 }
 
 impl List {
-    fn add(&mut self, group: &str, name: &str, value: impl ToString, state: State) {
+    fn add(&mut self, group: &str, name: &str, value: &dyn Display, state: State) {
         let (group, name, value) = (group.to_owned(), name.to_owned(), value.to_string());
         self.items.push(Item { group, name, value, state });
     }
 
-    fn enforced(&mut self, group: &str, name: &str, value: impl ToString) {
-        self.add(group, name, value, State::Enforced);
+    fn enforced(&mut self, group: &str, name: &str, value: impl Display) {
+        self.add(group, name, &value, State::Enforced);
     }
 
-    fn declared(&mut self, group: &str, name: &str, value: Option<impl ToString>) {
+    fn declared(&mut self, group: &str, name: &str, value: Option<impl Display>) {
         if let Some(value) = value {
-            self.add(group, name, value, State::Declared);
+            self.add(group, name, &value, State::Declared);
         }
     }
 
@@ -79,7 +81,7 @@ impl List {
 
     fn custom(&mut self, group: &str, custom: &Custom) {
         for (name, value) in custom {
-            self.add(group, name, Words(value), State::Declared);
+            self.add(group, name, &Words(value), State::Declared);
         }
     }
 
@@ -162,22 +164,19 @@ impl List {
 
     fn table(&mut self, group: &str, table: &Table) {
         self.declared(group, "description", table.description.as_ref());
-        match &table.storage {
-            Some(storage) => {
-                self.enforced(group, "format", &storage.format);
-                let unset = "none yet; the domain's location template fills it";
-                self.enforced(group, "location", storage.location.as_deref().unwrap_or(unset));
-                for partition in &storage.partitioning {
-                    let value = partition.granularity.as_ref().map_or_else(
-                        || partition.field.clone(),
-                        |granularity| format!("{} by {granularity}", partition.field),
-                    );
-                    self.declared(group, "partitioned by", Some(value));
-                }
-                self.declared(group, "layout", storage.layout.as_ref());
-                self.declared(group, "layout trusted", storage.layout_trusted.then_some("true"));
+        if let Some(storage) = &table.storage {
+            self.enforced(group, "format", &storage.format);
+            let unset = "none yet; the domain's location template fills it";
+            self.enforced(group, "location", storage.location.as_deref().unwrap_or(unset));
+            for partition in &storage.partitioning {
+                let value = partition.granularity.as_ref().map_or_else(
+                    || partition.field.clone(),
+                    |granularity| format!("{} by {granularity}", partition.field),
+                );
+                self.declared(group, "partitioned by", Some(value));
             }
-            None => {}
+            self.declared(group, "layout", storage.layout.as_ref());
+            self.declared(group, "layout trusted", storage.layout_trusted.then_some("true"));
         }
         let key = table.primary_key();
         self.declared(group, "primary key", (!key.is_empty()).then(|| key.join(", ")));

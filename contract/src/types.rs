@@ -114,7 +114,7 @@ pub enum LogicalType {
     /// Values of one type, in order.
     List {
         /// The type of each.
-        item: Box<LogicalType>,
+        item: Box<Self>,
         /// Whether an item may be absent.
         item_nullable: bool,
     },
@@ -126,9 +126,9 @@ pub enum LogicalType {
     /// Keys to values.
     Map {
         /// The type of keys; never null.
-        key: Box<LogicalType>,
+        key: Box<Self>,
         /// The type of values.
-        value: Box<LogicalType>,
+        value: Box<Self>,
         /// Whether a value may be absent.
         value_nullable: bool,
     },
@@ -143,30 +143,29 @@ impl LogicalType {
     /// (`number`, `integer`, `any`), any unit of a timestamp, text for `uuid` and `json`.
     /// An instant and a wall-clock reading never stand for each other.
     pub fn accepts(&self, stored: &Self) -> bool {
-        use LogicalType as T;
         if self == stored {
             return true;
         }
         match (self, stored) {
-            (T::Any, _) => true,
-            (T::Number, s) => s.is_number(),
-            (T::Integer, s) => s.whole_bits().is_some(),
-            (T::Uuid, T::String | T::FixedBinary { size: 16 }) | (T::Json, T::String) => true,
-            (T::Binary, T::FixedBinary { .. }) => true,
-            (T::Float64, T::Float32 | T::Float16) | (T::Float32, T::Float16) => true,
-            (T::Float64 | T::Float32, s) if s.whole_bits().is_some_and(|(bits, _)| bits <= 16) => true,
-            (T::Float64, s) if s.whole_bits().is_some_and(|(bits, _)| bits <= 32) => true,
-            (T::Decimal { precision: p, scale: s }, T::Decimal { precision: q, scale: r }) => {
+            (Self::Any, _) => true,
+            (Self::Number, s) => s.is_number(),
+            (Self::Integer, s) => s.whole_bits().is_some(),
+            (Self::Uuid, Self::String | Self::FixedBinary { size: 16 }) | (Self::Json, Self::String) => true,
+            (Self::Binary, Self::FixedBinary { .. }) => true,
+            (Self::Float64, Self::Float32 | Self::Float16) | (Self::Float32, Self::Float16) => true,
+            (Self::Float64 | Self::Float32, s) if s.whole_bits().is_some_and(|(bits, _)| bits <= 16) => true,
+            (Self::Float64, s) if s.whole_bits().is_some_and(|(bits, _)| bits <= 32) => true,
+            (Self::Decimal { precision: p, scale: s }, Self::Decimal { precision: q, scale: r }) => {
                 s >= r && i16::from(*p) - i16::from(*s) >= i16::from(*q) - i16::from(*r)
             }
-            (T::Timestamp { utc: a, .. }, T::Timestamp { utc: b, .. }) => a == b,
-            (T::Time { .. }, T::Time { .. }) | (T::Duration { .. }, T::Duration { .. }) => true,
-            (T::Timestamp { utc: false, .. }, T::Date) => true,
-            (T::List { item, item_nullable }, T::List { item: i, item_nullable: n }) => {
+            (Self::Timestamp { utc: a, .. }, Self::Timestamp { utc: b, .. }) => a == b,
+            (Self::Time { .. }, Self::Time { .. }) | (Self::Duration { .. }, Self::Duration { .. }) => true,
+            (Self::Timestamp { utc: false, .. }, Self::Date) => true,
+            (Self::List { item, item_nullable }, Self::List { item: i, item_nullable: n }) => {
                 item.accepts(i) && (*item_nullable || !n)
             }
-            (T::Map { key, value, .. }, T::Map { key: k, value: v, .. }) => key.accepts(k) && value.accepts(v),
-            (T::Struct { fields }, T::Struct { fields: stored }) => {
+            (Self::Map { key, value, .. }, Self::Map { key: k, value: v, .. }) => key.accepts(k) && value.accepts(v),
+            (Self::Struct { fields }, Self::Struct { fields: stored }) => {
                 fields.iter().all(|field| match stored.iter().find(|s| s.name == field.name) {
                     Some(s) => field.logical_type.accepts(&s.logical_type) && (field.nullable || !s.nullable),
                     None => field.nullable,

@@ -17,7 +17,9 @@ const SQL: &str = "SELECT order_id, placed_at, total, shipping_address, tags, at
     FROM commerce.orders ORDER BY order_id LIMIT 50";
 
 fn rows_of(batches: &[RecordBatch]) -> serde_json::Value {
-    let mut writer = arrow::json::WriterBuilder::new().with_explicit_nulls(true).build::<_, arrow::json::writer::JsonArray>(Vec::new());
+    let mut writer = arrow::json::WriterBuilder::new()
+        .with_explicit_nulls(true)
+        .build::<_, arrow::json::writer::JsonArray>(Vec::new());
     batches.iter().for_each(|batch| writer.write(batch).unwrap());
     writer.finish().unwrap();
     serde_json::from_slice(&writer.into_inner()).unwrap()
@@ -56,7 +58,8 @@ fn files_hold_the_rows_and_their_ending_chooses_the_format() {
 fn pipes_hold_the_rows() {
     let expected = expected();
     let ndjson = on_shared(&["sql", SQL, "-o", "ndjson"]).ok();
-    let lines: serde_json::Value = ndjson.lines().map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap()).collect();
+    let lines: serde_json::Value =
+        ndjson.lines().map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap()).collect();
     assert_eq!(lines, expected);
     let stream = on_shared(&["sql", SQL, "-o", "arrow"]);
     let reader = StreamReader::try_new(Cursor::new(stream.stdout), None).unwrap();

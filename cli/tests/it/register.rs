@@ -90,7 +90,8 @@ fn a_folder_is_registered_file_by_file_and_each_failure_is_told() {
 fn storage_fills_a_contract_without_a_location() {
     let mesh = Mesh(empty());
     let text = contract("things", "1.0.0");
-    let without: String = text.lines().filter(|line| !line.contains("server")).map(|line| format!("{line}\n")).collect();
+    let without: String =
+        text.lines().filter(|line| !line.contains("server")).map(|line| format!("{line}\n")).collect();
     let file = mesh.file("things.yaml", &without);
     let ran = mesh.run(&["register", &file, "--storage", "file://./data/shop/elsewhere/", "-o", "json"]).json();
     assert!(ran[0]["steps"].to_string().contains("elsewhere"), "{ran}");

@@ -7,13 +7,16 @@ use std::sync::Arc;
 use meshweave_engine::{Error, Failure};
 use object_store::path::Path;
 
-/// Words a store's error.
+/// Words a store's error; our own inside it (a cancelled query) comes out as itself.
 ///
 /// - `product`: whose storage it is; named in every text.
 /// - `object`: what was asked for.
 /// - `pinned`: whether the object belongs to a pinned version; then a missing or different object means that it changed.
 pub fn storage_failure(product: &str, object: &Path, pinned: bool, error: object_store::Error) -> Error {
     use object_store::Error as E;
+    if let Some(ours) = find(&error) {
+        return ours.clone();
+    }
     match error {
         E::Precondition { .. } | E::NotModified { .. } | E::NotFound { .. } if pinned => Failure::PinnedObjectChanged {
             product: product.to_owned(),

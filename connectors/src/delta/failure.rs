@@ -9,6 +9,7 @@ use meshweave_engine::{Error, Failure};
 
 use super::history;
 use super::store::TableFolder;
+use crate::common::find;
 
 /// The failure of reading a log.
 ///
@@ -16,8 +17,8 @@ use super::store::TableFolder;
 ///
 /// Cost: one listing of the log, to tell a missing table from a missing version.
 pub(super) async fn of_load(folder: &TableFolder, target: Option<u64>, error: DeltaTableError) -> Error {
-    if let Some(ours) = ours(&error) {
-        return ours;
+    if let Some(ours) = find(&error) {
+        return ours.clone();
     }
     match (history::readable(folder).await, target) {
         (Err(storage), _) => storage,
@@ -27,18 +28,6 @@ pub(super) async fn of_load(folder: &TableFolder, target: Option<u64>, error: De
         }
         (Ok(Some(_)), _) => of_table(folder, error),
     }
-}
-
-/// The error of ours that lies somewhere in a chain of causes.
-pub(super) fn ours(error: &(dyn std::error::Error + 'static)) -> Option<Error> {
-    let mut link = Some(error);
-    while let Some(current) = link {
-        if let Some(found) = current.downcast_ref::<Error>() {
-            return Some(found.clone());
-        }
-        link = current.source();
-    }
-    None
 }
 
 /// Nothing that is a table lies in the folder.
@@ -74,16 +63,16 @@ fn missing(folder: &TableFolder, version: &str, readable: &std::ops::RangeInclus
 
 /// The log is there and cannot be read as it is.
 pub(super) fn of_table(folder: &TableFolder, error: DeltaTableError) -> Error {
-    if let Some(ours) = ours(&error) {
-        return ours;
+    if let Some(ours) = find(&error) {
+        return ours.clone();
     }
     Error::unavailable(&folder.key, format!("the delta table at {} cannot be read", folder.place), error)
 }
 
 /// The store does not answer.
 pub(super) fn of_storage(folder: &TableFolder, error: object_store::Error) -> Error {
-    if let Some(ours) = ours(&error) {
-        return ours;
+    if let Some(ours) = find(&error) {
+        return ours.clone();
     }
     Error::unavailable(&folder.key, format!("the storage at {} does not answer", folder.place), error)
 }

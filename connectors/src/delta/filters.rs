@@ -3,13 +3,14 @@
 //! In: a predicate of the query. Out: one that deltalake may use, how exactly it will, and why.
 //! Holds always:
 //! - a predicate is never strengthened: whatever it is turned into keeps every row that it keeps;
+//! - a floating point column is never judged by statistics, which may leave NaN out;
 //! - nothing is called exact: the kernel may keep a file whose partition value is null, so the engine always applies a predicate again.
 //!
 //! Start reading at [`Filters::take`].
 
 use std::sync::Arc;
 
-use arrow::datatypes::{Schema, SchemaRef};
+use arrow::datatypes::{DataType, Schema, SchemaRef};
 use datafusion::catalog::TableProvider;
 use datafusion::common::tree_node::{Transformed, TreeNode};
 use datafusion::common::{Column, DFSchema, Result};
@@ -58,6 +59,9 @@ impl Filters {
         if predicate.is_volatile() {
             return Ok(Taken::no("it is volatile"));
         }
+        if predicate.column_refs().iter().any(|column| self.holds_floats(&column.name)) {
+            return Ok(Taken::no("the statistics of floating point columns leave NaN out"));
+        }
         let Some(stored) = self.over_stored(predicate)? else {
             return Ok(Taken::no("it compares a column that is stored in a narrower type"));
         };
@@ -103,11 +107,25 @@ impl Filters {
         Ok((!casts).then_some(simple))
     }
 
+    fn holds_floats(&self, name: &str) -> bool {
+        self.stored.field_with_name(name).is_ok_and(|field| has_floats(field.data_type()))
+    }
+
     fn differs(&self, name: &str) -> bool {
         match (self.promised.field_with_name(name), self.stored.field_with_name(name)) {
             (Ok(promised), Ok(stored)) => promised.data_type() != stored.data_type(),
             _ => true,
         }
+    }
+}
+
+/// Whether a floating point number stands somewhere in the type.
+fn has_floats(data_type: &DataType) -> bool {
+    match data_type {
+        DataType::Float16 | DataType::Float32 | DataType::Float64 => true,
+        DataType::Struct(fields) => fields.iter().any(|field| has_floats(field.data_type())),
+        DataType::List(inner) | DataType::Map(inner, _) => has_floats(inner.data_type()),
+        _ => false,
     }
 }
 

@@ -7,7 +7,7 @@
 //! - nothing that is cached is keyed by a path alone (see [`snapshots`] and [`footers`]);
 //! - a newer version in the log is never overlooked: every pin of the newest state asks the log.
 //!
-//! Start reading at [`DeltaConnector`].
+//! Start reading at [`Delta`].
 
 mod columns;
 mod failure;
@@ -23,6 +23,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use meshweave_engine::connect::{AsOf, Capabilities, Connector, Observed, Opened, Pinned, Port};
+use meshweave_engine::settings::Limits;
 use meshweave_engine::version::Version;
 use meshweave_engine::{Error, Failure, QueryContext, Result};
 
@@ -31,43 +32,23 @@ use provider::DeltaTable;
 use snapshots::{Loaded, Snapshots};
 use store::TableFolder;
 
-/// What the connector may remember between queries.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct DeltaLimits {
-    /// Memory for decoded file footers of all tables together, bytes.
-    pub footer_bytes: usize,
-    /// Table versions whose list of files is kept.
-    pub snapshots: usize,
-    /// Files in all kept lists together; a larger list is read again for every query.
-    pub snapshot_files: u64,
-}
-
-impl Default for DeltaLimits {
-    fn default() -> Self {
-        Self { footer_bytes: 64 << 20, snapshots: 256, snapshot_files: 2_000_000 }
-    }
-}
+/// Table versions whose list of files is kept.
+const KEPT_VERSIONS: usize = 256;
+/// Files in all kept lists together, about a kilobyte each; a larger list is read again for every query.
+const KEPT_FILES: u64 = 250_000;
 
 /// Reads Delta tables.
 #[derive(Debug)]
-pub struct DeltaConnector {
+pub struct Delta {
     snapshots: Snapshots,
     footers: FooterCache,
 }
 
-impl Default for DeltaConnector {
-    fn default() -> Self {
-        Self::new(DeltaLimits::default())
-    }
-}
-
-impl DeltaConnector {
-    /// A connector that remembers at most what `limits` allows.
-    pub fn new(limits: DeltaLimits) -> Self {
-        Self {
-            snapshots: Snapshots::new(limits.snapshots, limits.snapshot_files),
-            footers: FooterCache::new(limits.footer_bytes),
-        }
+impl Delta {
+    /// A connector that keeps at most `limits.footer_cache` bytes of decoded footers between queries.
+    pub fn new(limits: &Limits) -> Self {
+        let footer_bytes = usize::try_from(limits.footer_cache.0).unwrap_or(usize::MAX);
+        Self { snapshots: Snapshots::new(KEPT_VERSIONS, KEPT_FILES), footers: FooterCache::new(footer_bytes) }
     }
 
     async fn load(&self, ctx: &QueryContext, port: &Port, as_of: &AsOf) -> Result<Arc<Loaded>> {
@@ -98,7 +79,7 @@ fn not_a_delta_version(port: &Port, version: &Version) -> Error {
 }
 
 #[async_trait]
-impl Connector for DeltaConnector {
+impl Connector for Delta {
     fn format(&self) -> &'static str {
         "delta"
     }

@@ -11,9 +11,9 @@ use std::collections::HashMap;
 use apache_avro::Schema;
 
 use super::blocks::columns::Names;
-use super::fields::Value;
 use super::node::Node;
 use super::report::Report;
+use super::value::Value;
 use super::{avro_faults, text};
 use crate::model::Column;
 use crate::problem::{Problem, code};

@@ -2,10 +2,11 @@
 //!
 //! Start reading at [`find`].
 
-use super::fields::{Fields, Value};
+use super::fields::Fields;
 use super::near::nearest;
 use super::node::{Kind, Node};
 use super::report::Report;
+use super::value::Value;
 use crate::problem::code;
 
 const PRIMITIVES: [&str; 8] = ["null", "boolean", "int", "long", "float", "double", "bytes", "string"];

@@ -2,10 +2,10 @@
 //!
 //! Start reading at [`read`].
 
-use super::fields::Value;
 use super::near::nearest;
 use super::node::{Kind, Node};
 use super::report::Report;
+use super::value::Value;
 use super::{form_a, form_b, form_c, odcs};
 use crate::model::Product;
 use crate::problem::code;

@@ -4,9 +4,10 @@
 
 use super::blocks::access::AccessWords;
 use super::blocks::{columns, head, levels, policies, quality, storage};
-use super::fields::{Fields, Value};
+use super::fields::Fields;
 use super::parts::{FoundTable, Parts};
 use super::report::Report;
+use super::value::Value;
 use crate::model::Body;
 
 /// Reads a stored product.

@@ -4,10 +4,11 @@
 
 use super::blocks::access::AccessWords;
 use super::blocks::{columns, head, levels, policies, quality, storage};
-use super::fields::{Fields, Value};
+use super::fields::Fields;
 use super::json_schema;
 use super::parts::{FoundTable, Parts};
 use super::report::Report;
+use super::value::Value;
 
 /// Reads a product.
 pub(crate) fn product(root: &Value<'_>, report: &mut Report) -> Parts {

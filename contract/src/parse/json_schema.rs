@@ -7,9 +7,10 @@
 //! Start reading at [`table`].
 
 use super::blocks::columns::Names;
-use super::fields::{Fields, Value};
+use super::fields::Fields;
 use super::node::{Kind, Node};
 use super::report::Report;
+use super::value::Value;
 use crate::model::{Column, Table};
 use crate::problem::code;
 use crate::types::{LogicalType as T, StructField, TimeUnit};
@@ -27,7 +28,7 @@ pub(crate) fn table(value: &Value<'_>, table: &mut Table, report: &mut Report) {
     }
     let required = fields.take("required");
     let properties = fields.need("properties", "List the columns as properties.", report);
-    table.description = fields.text("description", report).or(table.description.take());
+    table.description = fields.text("description", report).or_else(|| table.description.take());
     for key in ["$schema", "$id", "title", "$defs", "definitions", "additionalProperties", "examples"] {
         fields.keep(key, &mut table.custom);
     }
@@ -224,21 +225,21 @@ fn single_type<'n>(value: &Value<'n>, column: &mut Column, report: &mut Report) 
 
 /// What people and policies read.
 fn words(fields: &mut Fields<'_>, column: &mut Column, report: &mut Report) {
-    column.description = fields.text("description", report).or(column.description.take());
-    column.pattern = fields.text("pattern", report).or(column.pattern.take());
+    column.description = fields.text("description", report).or_else(|| column.description.take());
+    column.pattern = fields.text("pattern", report).or_else(|| column.pattern.take());
     column.pii = fields.flag("pii", report).or(column.pii);
     column.encrypted = fields.flag("encrypted", report).or(column.encrypted);
-    column.classification = fields.text("classification", report).or(column.classification.take());
+    column.classification = fields.text("classification", report).or_else(|| column.classification.take());
 }
 
 fn bounds(fields: &mut Fields<'_>, column: &mut Column, report: &mut Report) {
     let range = &mut column.range;
     let number =
         |fields: &mut Fields<'_>, key, report: &mut Report| fields.take(key).and_then(|v: Value<'_>| v.number(report));
-    range.min = number(fields, "minimum", report).or(range.min.take());
-    range.above = number(fields, "exclusiveMinimum", report).or(range.above.take());
-    range.max = number(fields, "maximum", report).or(range.max.take());
-    range.below = number(fields, "exclusiveMaximum", report).or(range.below.take());
+    range.min = number(fields, "minimum", report).or_else(|| range.min.take());
+    range.above = number(fields, "exclusiveMinimum", report).or_else(|| range.above.take());
+    range.max = number(fields, "maximum", report).or_else(|| range.max.take());
+    range.below = number(fields, "exclusiveMaximum", report).or_else(|| range.below.take());
     range.min_length = fields.take("minLength").and_then(|v| v.whole(report)).or(range.min_length);
     range.max_length = fields.take("maxLength").and_then(|v| v.whole(report)).or(range.max_length);
 }

@@ -27,6 +27,7 @@ mod report;
 mod tables;
 mod text;
 mod type_words;
+mod value;
 mod words;
 mod yaml;
 

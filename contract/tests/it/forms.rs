@@ -4,9 +4,10 @@
 
 use std::path::{Path, PathBuf};
 
-use meshweave_contract::model::Product;
-use meshweave_contract::parse::{Parsed, parse};
+use meshweave_contract::model::{Product, Visibility};
+use meshweave_contract::parse::{Parsed, avro_columns, parse};
 use meshweave_contract::problem::code;
+use meshweave_contract::types::LogicalType;
 
 fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../testdata/contracts")
@@ -64,6 +65,46 @@ fn every_document_gives_its_golden_product() {
             insta::assert_snapshot!(name.clone(), text);
         });
     }
+}
+
+#[test]
+fn every_contract_of_the_demo_s_shop_is_read() {
+    let shop = folder().join("../shop");
+    let mut read = 0;
+    for domain in std::fs::read_dir(&shop).unwrap().map(|e| e.unwrap().path()).filter(|p| p.is_dir()) {
+        for file in std::fs::read_dir(&domain).unwrap().map(|e| e.unwrap().path()) {
+            let name = file.display().to_string();
+            let root = format!("file://./data/{}", domain.file_name().unwrap().display());
+            let text = std::fs::read_to_string(&file).unwrap().replace("{root}", &root).replace("{schemas}", &root);
+            read += 1;
+            if name.ends_with(".avsc") {
+                let columns = avro_columns(text.as_bytes(), &name).unwrap();
+                assert!(columns.iter().all(|c| c.logical_type != LogicalType::Any), "{name}: {columns:?}");
+                continue;
+            }
+            let parsed = parse(text.as_bytes(), &name);
+            assert!(parsed.problems.is_empty() && parsed.product.is_some(), "{:#?}", parsed.problems);
+            let product = parsed.product.unwrap();
+            let columns = product.tables().iter().flat_map(|t| &t.columns);
+            assert_eq!(columns.filter(|c| c.logical_type == LogicalType::Any).count(), 0, "{name}");
+        }
+    }
+    assert!(read >= 10, "{read} files");
+}
+
+#[test]
+fn roles_of_the_standard_that_may_read_are_readers() {
+    let text = |more: &str| {
+        format!(
+            "apiVersion: v3.1.0\nkind: DataContract\nid: x\nname: a\nversion: 1.0.0\nstatus: active\ndomain: d\n\
+            roles: [{{role: analytics, access: read}}, {{role: loaders, access: write}}, {{role: unclear}}]\n{more}\n"
+        )
+    };
+    let access = |more: &str| parse(text(more).as_bytes(), "t.yaml").product.unwrap().access;
+    assert_eq!(access("").readers, ["analytics"]);
+    assert_eq!(access("").read, Visibility::Restricted);
+    let closed = access("customProperties: [{property: access, value: private}]");
+    assert_eq!((closed.read, closed.readers.len()), (Visibility::Private, 0));
 }
 
 #[test]

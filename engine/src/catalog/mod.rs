@@ -7,8 +7,15 @@
 //!
 //! Start reading at [`CatalogSnapshot::resolve`].
 
+mod assemble;
+pub mod config;
+pub mod folder;
 mod names;
+mod open;
 pub mod register;
+pub mod resolution;
+pub mod schema_diff;
+pub mod sqlite;
 pub mod system;
 
 use std::fmt;
@@ -21,6 +28,8 @@ use meshweave_contract::name::{DomainName, ProductId, TableName};
 
 use crate::error::Result;
 use crate::storage::DomainStorage;
+
+pub use self::open::Catalog;
 
 /// The state of the catalog at one moment.
 #[derive(Debug)]
@@ -216,6 +225,13 @@ pub trait CatalogStore: fmt::Debug + Send + Sync {
     /// # Errors
     /// [`crate::Failure::CatalogConflict`] when somebody was faster; [`crate::Failure::Unavailable`] when the store does not answer.
     async fn append(&self, expected: u64, records: &[Record]) -> Result<u64>;
+
+    /// Gives resolved columns to a record that has none yet (a contract that was put there by hand).
+    ///
+    /// # Errors
+    /// [`crate::Failure::CatalogConflict`] when there is no such record, or it has resolved columns already;
+    /// [`crate::Failure::Unavailable`] when the store does not answer.
+    async fn resolve(&self, id: &ProductId, resolved: &ResolvedColumns) -> Result<()>;
 }
 
 /// What a store holds.
@@ -265,6 +281,9 @@ pub struct ResolvedColumns {
     /// Where the product lies when the contract names no location (from `--storage` or the domain's template), per table.
     #[serde(default, skip_serializing_if = "std::collections::BTreeMap::is_empty")]
     pub locations: std::collections::BTreeMap<String, String>,
+    /// How it is stored there (`parquet`, `delta`), per table of [`Self::locations`].
+    #[serde(default, skip_serializing_if = "std::collections::BTreeMap::is_empty")]
+    pub formats: std::collections::BTreeMap<String, String>,
     /// Tables in order, with concrete column types.
     pub tables: Vec<ResolvedTableColumns>,
 }
@@ -290,39 +309,4 @@ pub struct ResolvedColumn {
     pub logical_type: meshweave_contract::types::LogicalType,
     /// Whether it may be null.
     pub nullable: bool,
-}
-
-/// The catalog of a process: its store, the mesh's documents, and the current snapshot.
-#[derive(Debug)]
-pub struct Catalog {
-    snapshot: parking_lot::RwLock<Arc<CatalogSnapshot>>,
-}
-
-impl Catalog {
-    /// A catalog that never changes: for tests and for tools that bring their own snapshot.
-    pub fn fixed(snapshot: CatalogSnapshot) -> Self {
-        Self { snapshot: parking_lot::RwLock::new(Arc::new(snapshot)) }
-    }
-
-    /// Reads `mesh.yaml` and the domains' documents under `mesh`, opens the store they name, and loads the first snapshot.
-    ///
-    /// # Errors
-    /// [`crate::Failure::InvalidConfiguration`] with file, line and column.
-    pub async fn open(mesh: &std::path::Path, settings: &crate::settings::Settings) -> Result<Self> {
-        let _ = (mesh, settings);
-        todo!("catalog room")
-    }
-
-    /// The catalog as it is now.
-    pub fn snapshot(&self) -> Arc<CatalogSnapshot> {
-        Arc::clone(&self.snapshot.read())
-    }
-
-    /// Loads the store again and swaps the snapshot when something changed.
-    ///
-    /// # Errors
-    /// [`crate::Failure::Unavailable`]; the old snapshot stays.
-    pub async fn refresh(&self) -> Result<Arc<CatalogSnapshot>> {
-        todo!("catalog room")
-    }
 }

@@ -4,10 +4,10 @@
 
 use std::sync::Arc;
 
-use datafusion::catalog::TableProvider;
+use datafusion::catalog::{MemTable, TableProvider};
 use meshweave_contract::model::Product;
 
-use crate::catalog::CatalogSnapshot;
+use crate::catalog::{CatalogSnapshot, system};
 use crate::error::{Failure, Result};
 
 /// One system table of a snapshot, with what the caller may discover.
@@ -20,12 +20,18 @@ pub(super) fn provider(
     name: &str,
     visible: &dyn Fn(&Product) -> bool,
 ) -> Result<Arc<dyn TableProvider>> {
-    let _ = (snapshot, visible);
-    Err(Failure::NameNotFound {
-        what: "system table",
-        name: format!("{schema}.{name}"),
-        product: None,
-        nearest: Vec::new(),
-    }
-    .into())
+    let rows = match schema {
+        "mesh" => system::table(name, snapshot, visible),
+        _ => system::information_schema(name, snapshot, visible),
+    };
+    let Some(rows) = rows else {
+        return Err(Failure::NameNotFound {
+            what: "system table",
+            name: format!("{schema}.{name}"),
+            product: None,
+            nearest: Vec::new(),
+        }
+        .into());
+    };
+    Ok(Arc::new(MemTable::try_new(rows.schema(), vec![vec![rows]])?))
 }

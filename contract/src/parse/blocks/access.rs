@@ -5,9 +5,10 @@
 //!
 //! Start reading at [`AccessWords::read`].
 
-use super::super::fields::{Fields, Value, keep};
+use super::super::fields::{Fields, keep};
 use super::super::node::Place;
 use super::super::report::Report;
+use super::super::value::Value;
 use crate::model::{Access, Custom, Visibility};
 use crate::problem::code;
 
@@ -70,8 +71,21 @@ impl AccessWords {
             Some((_, visibility)) => set(&mut self.read, Some(*visibility), value, report),
             None => {
                 self.readers.extend(value.texts(report));
-                self.readers_at.get_or_insert(value.place());
+                self.readers_at = self.readers_at.or_else(|| Some(value.place()));
             }
+        }
+    }
+
+    /// Whether anything was said about reading.
+    pub(crate) fn says_who_reads(&self) -> bool {
+        self.preset.is_some() || self.read.is_some() || self.readers_at.is_some()
+    }
+
+    /// Adds readers that the document names elsewhere.
+    pub(crate) fn add_readers(&mut self, readers: Vec<String>, at: Place) {
+        if !readers.is_empty() {
+            self.readers.extend(readers);
+            self.readers_at = Some(at);
         }
     }
 

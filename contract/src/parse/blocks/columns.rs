@@ -4,11 +4,12 @@
 
 use std::collections::HashMap;
 
-use super::super::fields::{Value, keep};
+use super::super::fields::keep;
 use super::super::near::nearest;
 use super::super::parts::{FoundTable, Mention, Parts};
 use super::super::report::Report;
 use super::super::type_words::{self, WORDS};
+use super::super::value::Value;
 use crate::model::{Column, Relationship, SchemaSource, Table};
 use crate::name::fold;
 use crate::problem::code;
@@ -215,10 +216,10 @@ fn column(
         relationships.extend(column_reference(&column.name, &value, report));
     }
     fields.finish_into(&mut column.custom, report);
-    column_name(name?, column, report)
+    column_name(&name?, column, report)
 }
 
-fn column_name(name: Value<'_>, column: Column, report: &mut Report) -> Option<Column> {
+fn column_name(name: &Value<'_>, column: Column, report: &mut Report) -> Option<Column> {
     let text = name.text(report)?;
     if text.trim() != text || text.is_empty() {
         name.error(
@@ -264,7 +265,7 @@ fn nullability(column: &mut Column, fields: &mut super::super::fields::Fields<'_
     {
         value.error(code::CONFLICT, "contradicts `nullable`", "Keep one of the two.", report);
     }
-    column.nullable = nullable.unwrap_or(!stated.unwrap_or_default());
+    column.nullable = nullable.unwrap_or_else(|| !stated.unwrap_or_default());
 }
 
 fn bounds(column: &mut Column, fields: &mut super::super::fields::Fields<'_>, report: &mut Report) {

@@ -2,9 +2,10 @@
 //!
 //! Start reading at [`id`] and [`common`].
 
-use super::super::fields::{Fields, Value};
+use super::super::fields::Fields;
 use super::super::parts::Head;
 use super::super::report::Report;
+use super::super::value::Value;
 use crate::model::{Custom, Lifecycle, Owner, SampleQuery, Status};
 use crate::name::{DomainName, LocalName, ProductId, ProductName, RESERVED_DOMAINS, fold};
 use crate::problem::code;

@@ -2,10 +2,10 @@
 //!
 //! Start reading at [`levels`].
 
-use super::super::fields::Value;
 use super::super::node::Kind;
 use super::super::parts::{Mention, Parts};
 use super::super::report::Report;
+use super::super::value::Value;
 use super::super::words;
 use crate::model::Latency;
 use crate::problem::code;

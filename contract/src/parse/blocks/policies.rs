@@ -1,8 +1,9 @@
 //! Reads the `policies` block: access, retention, encryption.
 
-use super::super::fields::{Fields, Value};
+use super::super::fields::Fields;
 use super::super::parts::Parts;
 use super::super::report::Report;
+use super::super::value::Value;
 use super::access::AccessWords;
 use crate::problem::code;
 
@@ -22,13 +23,13 @@ pub(crate) fn kept(fields: &mut Fields<'_>, parts: &mut Parts, report: &mut Repo
         if parts.retention.is_some() && parts.retention != span {
             value.error(code::CONFLICT, "contradicts another part of the document", "Say it once.", report);
         }
-        parts.retention = span.or(parts.retention.take());
+        parts.retention = span.or_else(|| parts.retention.take());
     }
     if let Some(value) = fields.take("encryption") {
         let text = value.text(report).map(str::to_owned);
         if parts.encryption.is_some() && parts.encryption != text {
             value.error(code::CONFLICT, "contradicts another part of the document", "Say it once.", report);
         }
-        parts.encryption = text.or(parts.encryption.take());
+        parts.encryption = text.or_else(|| parts.encryption.take());
     }
 }

@@ -4,11 +4,12 @@
 //!
 //! Start reading at [`quality`].
 
-use super::super::fields::{Fields, Value, keep};
+use super::super::fields::{Fields, keep};
 use super::super::near::nearest;
 use super::super::node::{Kind, Place};
 use super::super::parts::{Mention, Parts};
 use super::super::report::Report;
+use super::super::value::Value;
 use super::levels;
 use crate::model::{Check, Custom};
 use crate::problem::code;

@@ -2,9 +2,9 @@
 //!
 //! Start reading at [`storage`].
 
-use super::super::fields::Value;
 use super::super::parts::{FoundTable, Mention, Parts};
 use super::super::report::Report;
+use super::super::value::Value;
 use crate::model::{Custom, InputPort, Partitioning, Quota, StorageSpec, Upstream};
 use crate::name::{DomainName, LocalName};
 use crate::problem::code;

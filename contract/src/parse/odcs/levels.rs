@@ -6,9 +6,9 @@
 //! Start reading at [`levels`].
 
 use super::super::blocks::levels;
-use super::super::fields::Value;
 use super::super::parts::{Mention, Parts};
 use super::super::report::Report;
+use super::super::value::Value;
 use super::super::words;
 use super::known_only;
 use crate::model::Span;
@@ -66,12 +66,12 @@ fn freshness(level: &Level<'_>, default_element: Option<&str>, parts: &mut Parts
     parts.service_levels.freshness_column = Some(column);
 }
 
-/// A span from a value and its unit; `m` alone may be minutes or months and is refused.
+/// A span from a value and its unit. `m` is minutes, as everywhere here; in a retention it is refused, since others read months.
 fn span(level: &Level<'_>, report: &mut Report) -> Option<Span> {
     let Some(unit) = &level.unit else { return level.value.span(report) };
     let (number, unit_text) = (level.value.text(report)?, unit.text(report)?);
     let word = match unit_text.to_lowercase().as_str() {
-        "m" => {
+        "m" if level.property == "retention" => {
             unit.error(code::BAD_DURATION, "may be minutes or months", "Write minutes or months.", report);
             return None;
         }

@@ -2,24 +2,30 @@
 //!
 //! In: a document with the standard's top-level keys. Out: a product whose name is `dataProduct` (else `name`).
 //! Holds always: lists that the model sees only in part (servers, team, support, roles, service levels, custom properties) are
-//! kept whole in a `custom` map too. Access is private unless a custom property opens it: the standard's `roles` name roles of the
-//! storage, not readers of the product.
+//! kept whole in a `custom` map too. The roles with read access are the readers of the product, unless a custom property says who
+//! may read; without either it is private.
 //!
 //! Start reading at [`product`].
 
 mod levels;
+mod property;
 mod quality;
+mod relationship;
 mod schema;
 mod servers;
 
 use super::blocks::access::AccessWords;
 use super::blocks::{head, policies};
-use super::fields::{Fields, Value};
+use super::fields::Fields;
 use super::node::{Entry, Kind};
 use super::parts::Parts;
 use super::report::Report;
+use super::value::Value;
 use crate::model::{Custom, Status};
 use crate::problem::code;
+
+/// Words of a role that let its holders read.
+const READ: [&str; 6] = ["read", "readonly", "read-only", "read_only", "select", "query"];
 
 /// Whether this is a version of the standard that is read.
 pub(crate) fn is_known(api_version: &str) -> bool {
@@ -126,13 +132,12 @@ fn description(value: &Value<'_>, parts: &mut Parts, report: &mut Report) {
 }
 
 fn people(top: &mut Fields<'_>, parts: &mut Parts, report: &mut Report) {
-    let Parts { head, .. } = parts;
     for value in top.items("support", report) {
         let known = ["id", "channel", "url", "description", "tool", "scope", "invitationUrl", "customProperties"];
         let Some(mut fields) = known_only(&value, &known, report) else { continue };
         let channel = fields.need("channel", "Name the channel.", report).and_then(|v| v.text(report));
         let url = fields.text("url", report);
-        head.owner.support.extend(url.or_else(|| channel.map(str::to_owned)));
+        parts.head.owner.support.extend(url.or_else(|| channel.map(str::to_owned)));
     }
     if let Some(value) = top.take("team") {
         team(&value, parts, report);
@@ -140,8 +145,11 @@ fn people(top: &mut Fields<'_>, parts: &mut Parts, report: &mut Report) {
     for value in top.items("roles", report) {
         let known =
             ["id", "role", "description", "access", "firstLevelApprovers", "secondLevelApprovers", "customProperties"];
-        if let Some(mut fields) = known_only(&value, &known, report) {
-            fields.need("role", "Name the role.", report);
+        let Some(mut fields) = known_only(&value, &known, report) else { continue };
+        let role = fields.need("role", "Name the role.", report).and_then(|v| v.text(report));
+        let access = fields.text("access", report).unwrap_or_default().to_lowercase();
+        if let Some(role) = role.filter(|_| READ.contains(&access.as_str())) {
+            parts.access.readers.push(role.to_owned());
         }
     }
     for key in ["support", "team", "roles"] {
@@ -211,6 +219,9 @@ fn ours(top: &mut Fields<'_>, parts: &mut Parts, report: &mut Report) {
         access.read(&mut fields, report);
         policies::kept(&mut fields, parts, report);
         parts.head.custom.insert("customProperties".to_owned(), list.json());
+    }
+    if !access.says_who_reads() {
+        access.add_readers(std::mem::take(&mut parts.access.readers), top.place);
     }
     parts.access = access.finish(&mut parts.head.custom, report);
 }

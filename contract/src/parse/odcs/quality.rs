@@ -8,9 +8,10 @@
 
 use serde_json::Value as Json;
 
-use super::super::fields::{Fields, Value, keep};
+use super::super::fields::{Fields, keep};
 use super::super::parts::{Mention, Parts};
 use super::super::report::Report;
+use super::super::value::Value;
 use crate::model::{Check, Custom};
 use crate::problem::code;
 

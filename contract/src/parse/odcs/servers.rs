@@ -8,10 +8,10 @@
 //! Start reading at [`servers`].
 
 use super::super::blocks::storage;
-use super::super::fields::Value;
 use super::super::node::{Kind, Node};
 use super::super::parts::{FoundTable, Parts};
 use super::super::report::Report;
+use super::super::value::Value;
 use crate::model::StorageSpec;
 use crate::problem::code;
 
@@ -29,7 +29,7 @@ pub(super) fn servers(value: &Value<'_>, parts: &mut Parts, report: &mut Report)
     let is_prod = |v: &&Value<'_>| {
         v.node.get("environment").and_then(Node::scalar).is_some_and(|e| matches!(e, "prod" | "production"))
     };
-    let Some(server) = items.iter().find(is_prod).or(items.first()) else { return };
+    let Some(server) = items.iter().find(is_prod).or_else(|| items.first()) else { return };
     let Some((base, at)) = location(server, report) else { return };
     let Some(format) = server.node.get("format").and_then(Node::scalar) else {
         let message = format!("`{}.format` is missing, so nothing says how the rows are stored", server.path);

@@ -1,0 +1,10 @@
+//! The Parquet connector, promise by promise.
+
+mod collision;
+mod drift;
+mod hive;
+mod locations;
+mod pruning;
+mod random;
+mod replaced;
+mod statistics;

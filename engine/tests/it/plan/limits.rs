@@ -1,0 +1,276 @@
+//! Limits, cancellation, and an end that stops the work.
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use arrow::array::RecordBatch;
+use arrow::datatypes::SchemaRef;
+use async_trait::async_trait;
+use datafusion::catalog::{Session, TableProvider};
+use datafusion::error::Result as DfResult;
+use datafusion::execution::{RecordBatchStream, SendableRecordBatchStream, TaskContext};
+use datafusion::logical_expr::{Expr, TableType};
+use datafusion::physical_plan::ExecutionPlan;
+use datafusion::physical_plan::streaming::{PartitionStream, StreamingTableExec};
+use futures::{Stream, StreamExt};
+use meshweave_engine::settings::{ByteSize, Settings, Timeout};
+use meshweave_engine::{Error, Kind, Statement};
+
+use super::mesh::{Mesh, Spec, Wrap, batch, guest, ints, shop};
+
+/// What an endless table was asked, and whether it is still held.
+#[derive(Debug, Default)]
+struct Watch {
+    polls: AtomicUsize,
+    open: AtomicUsize,
+    /// Gives no rows, only waits.
+    stuck: AtomicBool,
+}
+
+/// A table without end.
+#[derive(Debug)]
+struct Endless(SchemaRef, Arc<Watch>);
+
+#[async_trait]
+impl TableProvider for Endless {
+    fn schema(&self) -> SchemaRef {
+        Arc::clone(&self.0)
+    }
+
+    fn table_type(&self) -> TableType {
+        TableType::Base
+    }
+
+    async fn scan(
+        &self,
+        _: &dyn Session,
+        projection: Option<&Vec<usize>>,
+        _: &[Expr],
+        _: Option<usize>,
+    ) -> DfResult<Arc<dyn ExecutionPlan>> {
+        let part = |_| -> Arc<dyn PartitionStream> { Arc::new(Part(Arc::clone(&self.0), Arc::clone(&self.1))) };
+        let parts = (0..2).map(part).collect();
+        let plan = StreamingTableExec::try_new(Arc::clone(&self.0), parts, projection, vec![], false, None)?;
+        Ok(Arc::new(plan))
+    }
+}
+
+#[derive(Debug)]
+struct Part(SchemaRef, Arc<Watch>);
+
+impl PartitionStream for Part {
+    fn schema(&self) -> &SchemaRef {
+        &self.0
+    }
+
+    fn execute(&self, _: Arc<TaskContext>) -> SendableRecordBatchStream {
+        self.1.open.fetch_add(1, Ordering::SeqCst);
+        Box::pin(Rows { schema: Arc::clone(&self.0), watch: Arc::clone(&self.1), next: 0, wait: None })
+    }
+}
+
+struct Rows {
+    schema: SchemaRef,
+    watch: Arc<Watch>,
+    next: i64,
+    wait: Option<Pin<Box<tokio::time::Sleep>>>,
+}
+
+impl Drop for Rows {
+    fn drop(&mut self) {
+        self.watch.open.fetch_sub(1, Ordering::SeqCst);
+    }
+}
+
+impl Stream for Rows {
+    type Item = DfResult<RecordBatch>;
+
+    fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        if self.watch.stuck.load(Ordering::SeqCst) {
+            return Poll::Pending;
+        }
+        let wait = self.wait.get_or_insert_with(|| Box::pin(tokio::time::sleep(Duration::from_millis(1))));
+        if wait.as_mut().poll(context).is_pending() {
+            return Poll::Pending;
+        }
+        self.wait = None;
+        self.watch.polls.fetch_add(1, Ordering::SeqCst);
+        let values: Vec<i64> = (self.next..self.next + 1000).collect();
+        self.next += 1000;
+        Poll::Ready(Some(RecordBatch::try_new(Arc::clone(&self.schema), vec![ints(&values)]).map_err(Into::into)))
+    }
+}
+
+impl RecordBatchStream for Rows {
+    fn schema(&self) -> SchemaRef {
+        Arc::clone(&self.schema)
+    }
+}
+
+/// A mesh with one table without end.
+async fn endless(settings: Settings) -> (Mesh, Arc<Watch>) {
+    let mesh = Mesh::with(vec![Spec::table("a.numbers", "1.0.0", vec![batch(vec![("n", ints(&[1]))])])], settings).await;
+    let watch = Arc::new(Watch::default());
+    let held = Arc::clone(&watch);
+    *mesh.memory.wrap.lock() = Some(Wrap(Arc::new(move |schema| Arc::new(Endless(schema, Arc::clone(&held))))));
+    (mesh, watch)
+}
+
+/// Waits until nothing is held any more; aborted tasks end when the runtime next looks at them.
+async fn settled(mesh: &Mesh, watch: &Watch) {
+    for _ in 0..10_000 {
+        if watch.open.load(Ordering::SeqCst) == 0 && mesh.engine.reserved_bytes() == 0 {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+    panic!(
+        "{} streams are open and {} bytes are reserved after the end",
+        watch.open.load(Ordering::SeqCst),
+        mesh.engine.reserved_bytes()
+    );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn dropping_the_answer_stops_the_work() {
+    let (mesh, watch) = endless(Settings::default()).await;
+    for sql in [
+        "SELECT n FROM a.numbers",
+        "SELECT n FROM a.numbers ORDER BY n",
+        "SELECT n, count(*) FROM a.numbers GROUP BY n",
+        "SELECT count(*) FROM a.numbers x JOIN a.numbers y ON x.n = y.n",
+    ] {
+        let mut answer = mesh.engine.query(&guest(), &Statement::new(sql)).await.unwrap();
+        let before = watch.polls.load(Ordering::SeqCst);
+        // Either a batch comes, or the blocking operators have read a good deal.
+        while watch.polls.load(Ordering::SeqCst) < before + 20 {
+            let _ = tokio::time::timeout(Duration::from_millis(5), answer.stream.next()).await;
+        }
+        drop(answer);
+        settled(&mesh, &watch).await;
+        let after = watch.polls.load(Ordering::SeqCst);
+        tokio::time::sleep(Duration::from_millis(20)).await;
+        assert_eq!(watch.polls.load(Ordering::SeqCst), after, "{sql}: nothing is read after the drop");
+    }
+}
+
+#[tokio::test]
+async fn cancellation_ends_the_stream_with_our_error() {
+    let (mesh, watch) = endless(Settings::default()).await;
+    let ctx = guest();
+    let mut answer = mesh.engine.query(&ctx, &Statement::new("SELECT n FROM a.numbers")).await.unwrap();
+    assert!(answer.stream.next().await.unwrap().is_ok());
+    ctx.cancel.cancel();
+    let error = loop {
+        match answer.stream.next().await {
+            Some(Ok(_)) => {}
+            Some(Err(error)) => break Error::from(error),
+            None => panic!("a cancelled stream must not look complete"),
+        }
+    };
+    assert_eq!(error.kind(), Kind::Cancelled);
+    assert!(answer.stream.next().await.is_none());
+    settled(&mesh, &watch).await;
+    let error = mesh.engine.query(&ctx, &Statement::new("SELECT 1")).await.unwrap_err();
+    assert_eq!(error.kind(), Kind::Cancelled, "a cancelled context runs nothing more");
+}
+
+#[tokio::test]
+async fn the_deadline_holds_for_the_stream_even_when_nobody_polls() {
+    let mut settings = Settings::default();
+    settings.limits.statement_timeout = Timeout(Duration::from_millis(60));
+    let (mesh, watch) = endless(settings).await;
+    let answer = mesh.engine.query(&guest(), &Statement::new("SELECT n FROM a.numbers ORDER BY n")).await.unwrap();
+    let error = answer.collect().await.unwrap_err();
+    assert_eq!((error.kind(), error.to_string()), (Kind::TimedOut, "the query did not finish within 60ms".to_owned()));
+    settled(&mesh, &watch).await;
+
+    watch.stuck.store(true, Ordering::SeqCst);
+    let mut idle = mesh.engine.query(&guest(), &Statement::new("SELECT n FROM a.numbers")).await.unwrap();
+    let _ = tokio::time::timeout(Duration::from_millis(5), idle.stream.next()).await;
+    settled(&mesh, &watch).await;
+    assert_eq!(Error::from(idle.stream.next().await.unwrap().unwrap_err()).kind(), Kind::TimedOut);
+}
+
+#[tokio::test]
+async fn one_more_than_the_queue_holds_is_refused() {
+    let mut settings = Settings::default();
+    settings.limits.concurrent_queries = 1;
+    settings.limits.queued_queries = 1;
+    let (mesh, watch) = endless(settings).await;
+    let statement = Statement::new("SELECT n FROM a.numbers");
+    let running = mesh.engine.query(&guest(), &statement).await.unwrap();
+    let ctx = guest();
+    let mut waiting = Box::pin(mesh.engine.query(&ctx, &statement));
+    while mesh.engine.waiting_queries() == 0 {
+        let _ = tokio::time::timeout(Duration::from_millis(1), &mut waiting).await;
+    }
+    let refused = mesh.engine.query(&guest(), &statement).await.unwrap_err();
+    assert_eq!(refused.kind(), Kind::Exhausted);
+    assert_eq!(refused.to_string(), "1 queries are running and 1 are waiting");
+    assert!(refused.hint().unwrap().contains("limits.queued_queries"));
+    drop(running);
+    let second = waiting.await.unwrap();
+    assert_eq!(mesh.engine.waiting_queries(), 0);
+    let cancelled = guest();
+    cancelled.cancel.cancel();
+    assert_eq!(mesh.engine.query(&cancelled, &statement).await.unwrap_err().kind(), Kind::Cancelled);
+    drop(second);
+    settled(&mesh, &watch).await;
+}
+
+#[tokio::test]
+async fn memory_has_one_limit_and_returns_to_zero() {
+    let mut settings = Settings::default();
+    settings.limits.memory = ByteSize(1 << 20);
+    settings.limits.spill = ByteSize(1 << 10);
+    settings.limits.partitions = Some(2);
+    let mesh = Mesh::with(shop(), settings).await;
+    let group = "SELECT value, count(*), max(value) FROM generate_series(1, 1000000) GROUP BY value";
+    let error = mesh.cells(group).await.unwrap_err();
+    assert_eq!(error.kind(), Kind::Exhausted, "{}", error.report());
+    assert!(error.hint().unwrap().contains("limits."), "{:?}", error.hint());
+    for _ in 0..10_000 {
+        if mesh.engine.reserved_bytes() == 0 {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+    assert_eq!(mesh.engine.reserved_bytes(), 0);
+    assert_eq!(mesh.cells("SELECT count(*) FROM commerce.orders").await.unwrap(), "3");
+}
+
+#[tokio::test]
+async fn a_sort_larger_than_the_memory_spills() {
+    let mut settings = Settings::default();
+    settings.limits.memory = ByteSize(8 << 20);
+    settings.limits.partitions = Some(1);
+    let mesh = Mesh::with(shop(), settings).await;
+    let sql = "SELECT max(n), count(*) FROM (SELECT row_number() OVER (ORDER BY value % 1009, value) AS n FROM generate_series(1, 1500000))";
+    assert_eq!(mesh.cells(sql).await.unwrap(), "1500000|1500000");
+    assert_eq!(mesh.engine.reserved_bytes(), 0);
+}
+
+#[tokio::test]
+async fn long_texts_are_refused_unread() {
+    let mut settings = Settings::default();
+    settings.limits.statement_text = ByteSize(100);
+    let mesh = Mesh::with(shop(), settings).await;
+    let error = mesh.cells(&format!("SELECT {}1", " ".repeat(100))).await.unwrap_err();
+    assert_eq!(error.kind(), Kind::Exhausted);
+    assert_eq!(error.to_string(), "the statement is 108 bytes long, more than the limit of 100");
+    let deep = format!("SELECT {}1{}", "(".repeat(40), ")".repeat(40));
+    assert_eq!(mesh.cells(&deep).await.unwrap(), "1");
+}
+
+#[tokio::test]
+async fn rows_read_are_counted_when_the_stream_has_ended() {
+    let mesh = Mesh::new(shop()).await;
+    let answer = mesh.engine.query(&guest(), &Statement::new("SELECT sum(amount) FROM commerce.orders")).await.unwrap();
+    let usage = Arc::clone(&answer.usage);
+    answer.collect().await.unwrap();
+    assert_eq!(usage.rows(), 3);
+}

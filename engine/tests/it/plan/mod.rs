@@ -1,0 +1,10 @@
+//! The way of a query, over an in-memory connector and a hand-built catalog.
+
+mod corpus;
+mod explain;
+mod limits;
+mod mesh;
+mod names;
+mod parameters;
+mod policy;
+mod versions;
