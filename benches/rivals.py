@@ -35,7 +35,7 @@ def duckdb_runner(data: pathlib.Path, threads: int):
         session.execute(f'CREATE SCHEMA IF NOT EXISTS "{domain}"')
         session.execute(f"CREATE VIEW \"{domain}\".{table} AS SELECT * FROM read_parquet('{glob}')")
     # Arrow batches, as the other engines give them; Python objects would be measured instead of the query.
-    return lambda sql: session.execute(sql).to_arrow_table().num_rows
+    return lambda sql: session.sql(sql).to_arrow_table().num_rows
 
 
 def polars_runner(data: pathlib.Path, threads: int):

@@ -73,17 +73,24 @@ fn write_catalog(dir: &Path, products: usize) -> Result<()> {
         let (domain, name) = (product % DOMAINS, format!("product-{product}"));
         let folder = dir.join(format!("domains/domain-{domain}/{name}"));
         std::fs::create_dir_all(&folder)?;
-        let text = format!(
-            "spec:\n  version: \"1.0.0\"\nmetadata:\n  name: {name}\n  domain: domain-{domain}\n  owner: t@example.com\n\
-             schema:\n  type: table\n  columns:\n    - {{ name: id, type: string, primary_key: true }}\naccess:\n  discovery: public\n"
-        );
-        std::fs::write(folder.join("1.0.0.yaml"), text)?;
+        std::fs::write(folder.join("1.0.0.yaml"), contract(domain, &name))?;
     }
     std::fs::write(
         dir.join("mesh.yaml"),
         "apiVersion: meshweave/v1\nkind: Mesh\nname: lookup\ncatalog: { source: folder }\n",
     )?;
     Ok(())
+}
+
+/// A contract with its columns and its place, so that nothing is looked at in the background.
+fn contract(domain: usize, name: &str) -> String {
+    format!(
+        "apiVersion: v3.1.0\nkind: DataContract\nid: urn:meshweave:lookup:{name}\nname: {name}\nversion: 1.0.0\nstatus: active\n\
+         domain: domain-{domain}\ndataProduct: {name}\n\
+         servers:\n  - server: mesh\n    type: local\n    path: file://./data/domain-{domain}/{name}/\n    format: parquet\n\
+         schema:\n  - name: {name}\n    properties:\n      - {{ name: id, logicalType: string, required: true }}\n\
+         customProperties:\n  - property: access\n    value: public\n"
+    )
 }
 
 async fn plans(dir: &Path, threads: usize) -> Result<Vec<(&'static str, Duration, Duration)>> {

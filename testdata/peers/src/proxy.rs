@@ -179,25 +179,26 @@ async fn accept(listener: TcpListener, shared: Arc<Shared>) {
 
 async fn answer(shared: Arc<Shared>, request: Request<Incoming>) -> Result<Response<Body>, hyper::Error> {
     let (seen, hook) = shared.arrived(&request);
-    let guard = InFlight(Arc::clone(&shared));
+    let guard = InFlight(shared);
     let action = match hook {
         Some(hook) => hook(seen).await,
         None => Action::Forward,
     };
     match action {
-        Action::Forward => Ok(forward(&shared, request, guard).await),
+        Action::Forward => Ok(forward(request, guard).await),
         Action::Answer(status) => Ok(empty(StatusCode::from_u16(status).unwrap_or(StatusCode::IM_A_TEAPOT))),
         Action::Hold => std::future::pending().await,
     }
 }
 
-async fn forward(shared: &Arc<Shared>, mut request: Request<Incoming>, guard: InFlight) -> Response<Body> {
+async fn forward(mut request: Request<Incoming>, guard: InFlight) -> Response<Body> {
     let target = request.uri().path_and_query().map_or("/", |target| target.as_str());
-    let Ok(uri) = format!("{}{target}", shared.upstream).parse::<Uri>() else {
+    let Ok(uri) = format!("{}{target}", guard.0.upstream).parse::<Uri>() else {
         return empty(StatusCode::BAD_REQUEST);
     };
     *request.uri_mut() = uri;
-    match shared.client.request(request).await {
+    let answer = guard.0.client.request(request).await;
+    match answer {
         Ok(response) => response.map(|body| counted(body, guard)),
         Err(_) => empty(StatusCode::BAD_GATEWAY),
     }

@@ -6,9 +6,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use futures::StreamExt as _;
 use futures::future::join_all;
 use meshweave_test_peers::{Action, Proxy, S3Server};
+use object_store::ObjectStoreExt as _;
 use object_store::aws::AmazonS3;
 use object_store::path::Path;
-use object_store::{ObjectStore as _, ObjectStoreExt as _};
 
 /// A server, a proxy before it, a store through the proxy and one past it.
 async fn behind_a_proxy() -> (S3Server, Proxy, AmazonS3, AmazonS3) {
