@@ -208,7 +208,7 @@ impl Engine {
     /// # Errors
     /// As [`Self::open`].
     pub async fn with_executor(parts: Parts, catalog: Catalog, executor: Arc<dyn Executor>) -> Result<Arc<Self>> {
-        let state = StateStore {};
+        let state = StateStore::new(&parts.mesh, &parts.settings);
         let runtime = Arc::new(Runtime::new(&parts.settings, executor)?);
         let Parts { settings, connectors, policy, .. } = parts;
         Ok(Arc::new(Self { settings, catalog, connectors, policy, state, runtime }))
