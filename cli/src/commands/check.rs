@@ -150,9 +150,10 @@ fn as_batch(checked: &[Checked]) -> Outcome<arrow::array::RecordBatch> {
 
     use arrow::array::{ArrayRef, RecordBatch, StringArray, UInt64Array};
     let problems = || checked.iter().flat_map(|file| &file.problems);
-    let texts = |get: fn(&Problem) -> &str| Arc::new(StringArray::from_iter_values(problems().map(get))) as ArrayRef;
+    let texts =
+        |get: fn(&Problem) -> &str| Arc::new(problems().map(get).map(Some).collect::<StringArray>()) as ArrayRef;
     let numbers =
-        |get: fn(&Problem) -> usize| Arc::new(UInt64Array::from_iter_values(problems().map(|p| get(p) as u64)));
+        |get: fn(&Problem) -> usize| Arc::new(problems().map(|p| Some(get(p) as u64)).collect::<UInt64Array>());
     let severity = |problem: &Problem| match problem.severity {
         Severity::Error => "error",
         Severity::Warning => "warning",
@@ -161,7 +162,7 @@ fn as_batch(checked: &[Checked]) -> Outcome<arrow::array::RecordBatch> {
         ("file", texts(|p| &p.file)),
         ("line", numbers(|p| p.line) as ArrayRef),
         ("column", numbers(|p| p.column) as ArrayRef),
-        ("severity", Arc::new(StringArray::from_iter_values(problems().map(severity))) as ArrayRef),
+        ("severity", Arc::new(problems().map(severity).map(Some).collect::<StringArray>()) as ArrayRef),
         ("code", texts(|p| p.code)),
         ("message", texts(|p| &p.message)),
         ("mend", texts(|p| &p.mend)),

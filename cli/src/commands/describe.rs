@@ -132,9 +132,9 @@ fn columns(entry: &Entry) -> Outcome<RecordBatch> {
     let types = all().map(|(_, column)| column.logical_type.to_string());
     let about: StringArray = all().map(|(_, column)| column.description.as_deref()).collect();
     RecordBatch::try_from_iter([
-        ("table", Arc::new(StringArray::from_iter_values(all().map(|(table, _)| table.name.as_str()))) as ArrayRef),
-        ("column", Arc::new(StringArray::from_iter_values(names)) as ArrayRef),
-        ("type", Arc::new(StringArray::from_iter_values(types)) as ArrayRef),
+        ("table", Arc::new(all().map(|(table, _)| Some(table.name.as_str())).collect::<StringArray>()) as ArrayRef),
+        ("column", Arc::new(names.map(Some).collect::<StringArray>()) as ArrayRef),
+        ("type", Arc::new(types.map(Some).collect::<StringArray>()) as ArrayRef),
         ("nullable", Arc::new(nullable) as ArrayRef),
         ("description", Arc::new(about) as ArrayRef),
     ])

@@ -43,7 +43,7 @@ fn files_are_pruned_by_their_statistics() {
 
 #[test]
 fn partitions_of_delta_are_pruned() {
-    check("plan_delta_partition", "SELECT count(*) FROM logistics.shipments WHERE carrier = 'Ruckzuck'");
+    check("plan_delta_partition", "SELECT order_id FROM logistics.shipments WHERE carrier = 'Ruckzuck'");
 }
 
 #[test]

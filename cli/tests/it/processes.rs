@@ -35,7 +35,7 @@ fn an_interrupt_ends_a_statement_with_130_though_nobody_reads() {
     assert_eq!(child.wait().unwrap().code(), Some(130));
     let mut stderr = String::new();
     child.stderr.take().unwrap().read_to_string(&mut stderr).unwrap();
-    assert!(stderr.contains("error: the query was cancelled"), "{stderr}");
+    assert!(stderr.contains("the query was cancelled"), "{stderr}");
     drop(stdout);
 }
 

@@ -108,11 +108,12 @@ fn who_asks_is_typed_configured_or_the_system_user() {
 
 #[test]
 fn logs_are_off_by_default_and_go_to_stderr() {
-    assert_eq!(on_shared(&["products", "--quiet"]).stderr, "");
-    let text = finish(command(&["products", "-q", "--mesh", path(shared())]).env("MESHWEAVE_LOG", "trace"));
+    const QUERY: &str = "SELECT count(*) FROM reference.region_delta";
+    assert_eq!(on_shared(&["sql", QUERY, "--quiet"]).stderr, "");
+    let text = finish(command(&["sql", QUERY, "-q", "--mesh", path(shared())]).env("MESHWEAVE_LOG", "trace"));
     assert!(!text.stderr.is_empty() && serde_json::from_slice::<serde_json::Value>(&text.stdout).is_err());
     let json = finish(
-        command(&["products", "-q", "--log-format", "json", "--mesh", path(shared())]).env("MESHWEAVE_LOG", "trace"),
+        command(&["sql", QUERY, "-q", "--log-format", "json", "--mesh", path(shared())]).env("MESHWEAVE_LOG", "trace"),
     );
     let first = json.stderr.lines().next().unwrap();
     assert!(serde_json::from_str::<serde_json::Value>(first).is_ok(), "{first}");

@@ -124,6 +124,11 @@ fn columns(sheet: &mut Sheet, entry: &Entry, table: &ResolvedTable) {
         let rows = table.columns.iter().map(column).collect();
         let shown = Table::of_texts(["column", "type", "null", "is", "about"], rows).render(sheet.style, sheet.width);
         shown.lines().for_each(|line| sheet.text.push_str(&format!("  {line}\n")));
+        // What has no column of its own would make the table too wide for any terminal.
+        for column in table.columns.iter().filter(|column| !column.custom.is_empty()) {
+            let words = column.custom.iter().map(|(key, value)| format!("{key} {}", in_words(value)));
+            sheet.fact("also said", &format!("{}: {}", column.name, words.collect::<Vec<_>>().join(", ")));
+        }
     }
     if let Some(promised) = promised {
         where_it_lies(sheet, promised);
@@ -157,7 +162,6 @@ fn marks(column: &Column) -> Vec<String> {
     marks.extend(range(&column.range));
     marks.extend(column.glossary_ref.as_ref().map(|term| format!("term {term}")));
     marks.extend(column.tags.iter().map(|tag| format!("#{tag}")));
-    marks.extend(column.custom.iter().map(|(key, value)| format!("{key} {}", in_words(value))));
     marks
 }
 
