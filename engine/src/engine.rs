@@ -10,12 +10,15 @@ use arrow::array::RecordBatch;
 use arrow::datatypes::{DataType, SchemaRef};
 use datafusion::common::ScalarValue;
 use datafusion::execution::SendableRecordBatchStream;
+use futures::TryStreamExt;
 
 use crate::catalog::{Catalog, CatalogSnapshot};
 use crate::connect::Connectors;
 use crate::context::{QueryContext, ScanReport, Usage};
 use crate::error::Result;
+use crate::plan;
 use crate::policy::PolicyEngine;
+use crate::run::{self, Executor, LocalExecutor, Runnable, Runtime};
 use crate::settings::Settings;
 use crate::state::StateStore;
 use crate::version::VersionVector;
@@ -46,6 +49,8 @@ pub struct Engine {
     pub(crate) policy: Arc<dyn PolicyEngine>,
     /// Manifests by hash.
     pub(crate) state: StateStore,
+    /// What all queries share: memory, places, the executor.
+    pub(crate) runtime: Arc<Runtime>,
 }
 
 /// One statement and what fills its parameters.
@@ -95,20 +100,44 @@ pub struct StatementInfo {
 }
 
 /// A statement whose products are granted and pinned and whose plan is made; nothing has run yet.
-#[derive(Debug)]
 pub struct Planned {
-    _private: (),
+    runtime: Arc<Runtime>,
+    runnable: Runnable,
+    explanation: String,
+}
+
+impl std::fmt::Debug for Planned {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Planned")
+            .field("schema", &self.runnable.schema)
+            .field("versions", &self.runnable.versions)
+            .finish_non_exhaustive()
+    }
 }
 
 impl Planned {
+    pub(crate) fn new(runtime: Arc<Runtime>, runnable: Runnable, explanation: String) -> Self {
+        Self { runtime, runnable, explanation }
+    }
+
     /// The columns of the answer.
     pub fn schema(&self) -> SchemaRef {
-        todo!("plan room")
+        Arc::clone(&self.runnable.schema)
     }
 
     /// The pinned version of every product in it.
     pub fn versions(&self) -> &VersionVector {
-        todo!("plan room")
+        &self.runnable.versions
+    }
+
+    /// What each scan was given, in planning order.
+    pub fn scans(&self) -> Vec<ScanReport> {
+        self.runnable.ctx.scans.reports()
+    }
+
+    /// The scans and the physical plan, for people.
+    pub fn explain(&self) -> &str {
+        &self.explanation
     }
 
     /// Waits for admission and starts the work; dropping the answer stops it.
@@ -116,7 +145,7 @@ impl Planned {
     /// # Errors
     /// [`crate::Failure::Exhausted`] when too many queries wait; cancellation and deadline of the context.
     pub async fn run(self) -> Result<Answer> {
-        todo!("run room")
+        run::run(&self.runtime, self.runnable).await
     }
 }
 
@@ -146,7 +175,8 @@ impl Answer {
     /// # Errors
     /// The first error of the stream.
     pub async fn collect(self) -> Result<Vec<RecordBatch>> {
-        todo!("run room")
+        let batches: Vec<RecordBatch> = self.stream.try_collect().await?;
+        Ok(batches)
     }
 
     /// What each scan was given, in planning order.
@@ -161,8 +191,27 @@ impl Engine {
     /// # Errors
     /// [`crate::Failure::InvalidConfiguration`] for a wrong document, [`crate::Failure::Unavailable`] for a catalog that does not answer.
     pub async fn open(parts: Parts) -> Result<Arc<Self>> {
-        let _ = parts;
-        todo!("engine")
+        let catalog = Catalog::open(&parts.mesh, &parts.settings).await?;
+        Self::with_catalog(parts, catalog).await
+    }
+
+    /// An engine over a catalog that the caller brings: for embedding and for tests.
+    ///
+    /// # Errors
+    /// As [`Self::open`].
+    pub async fn with_catalog(parts: Parts, catalog: Catalog) -> Result<Arc<Self>> {
+        Self::with_executor(parts, catalog, Arc::new(LocalExecutor)).await
+    }
+
+    /// An engine whose plans run elsewhere.
+    ///
+    /// # Errors
+    /// As [`Self::open`].
+    pub async fn with_executor(parts: Parts, catalog: Catalog, executor: Arc<dyn Executor>) -> Result<Arc<Self>> {
+        let state = StateStore {};
+        let runtime = Arc::new(Runtime::new(&parts.settings, executor)?);
+        let Parts { settings, connectors, policy, .. } = parts;
+        Ok(Arc::new(Self { settings, catalog, connectors, policy, state, runtime }))
     }
 
     /// The catalog as it is now.
@@ -195,8 +244,7 @@ impl Engine {
         statement: &Statement,
         pins: Option<&VersionVector>,
     ) -> Result<Planned> {
-        let _ = (ctx, statement, pins);
-        todo!("plan room")
+        plan::plan(self, ctx, statement, pins).await
     }
 
     /// Tells the columns and the parameters of a statement. Decides the policy; touches no storage.
@@ -204,7 +252,16 @@ impl Engine {
     /// # Errors
     /// As [`Self::plan`], except those of storage.
     pub async fn describe(&self, ctx: &QueryContext, sql: &str) -> Result<StatementInfo> {
-        let _ = (ctx, sql);
-        todo!("plan room")
+        ctx.bounded(std::future::ready(plan::describe(self, ctx, sql))).await
+    }
+
+    /// Memory that all queries hold now, bytes.
+    pub fn reserved_bytes(&self) -> usize {
+        self.runtime.template.reserved_bytes()
+    }
+
+    /// Queries that wait for a place now.
+    pub fn waiting_queries(&self) -> usize {
+        self.runtime.admission.waiting()
     }
 }

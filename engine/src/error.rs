@@ -7,10 +7,12 @@
 //!
 //! Start reading at [`Failure`].
 
+mod datafusion;
+
 use std::fmt::{self, Write as _};
 use std::sync::Arc;
 
-use datafusion::error::DataFusionError;
+use ::datafusion::error::DataFusionError;
 use meshweave_contract::name::ProductName;
 
 /// The engine's result.

@@ -8,13 +8,19 @@
 pub mod catalog;
 pub mod connect;
 pub mod context;
+pub mod discover;
+mod document;
 pub mod engine;
 pub mod error;
+pub mod identity;
+mod plan;
 pub mod policy;
 pub mod principal;
+pub mod run;
 pub mod settings;
 pub mod state;
 pub mod storage;
+pub mod types;
 pub mod version;
 
 pub use context::QueryContext;

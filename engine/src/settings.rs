@@ -1,16 +1,31 @@
 //! `meshweave.yaml`: the settings of one process, typed; unknown keys are refused.
 //!
+//! In: the text of the file and the process's environment, both brought by a door. Out: [`Settings`].
 //! Holds always: every queue, pool, cache and message has its size here, with a unit; only doors read files and the environment.
 //!
-//! Start reading at [`Settings`].
+//! Start reading at [`Settings::load`].
 
+mod reference;
+mod units;
+
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeMap;
+use std::fmt;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::document;
+use crate::error::Result;
 use crate::principal::Principal;
+
+pub use reference::SettingDoc;
+pub use units::{ByteSize, Timeout};
 
 /// The settings of one process.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
@@ -21,12 +36,144 @@ pub struct Settings {
     pub principal: Option<PrincipalSettings>,
     /// Addresses the server listens on.
     pub listen: Listen,
-    /// Local folders outside the mesh folder that products may lie in.
+    /// Local folders outside the mesh folder that products may lie in, and how requests to object stores are bounded.
     pub storage: StorageSettings,
     /// What one process and one query may use.
     pub limits: Limits,
     /// Where state (manifests by hash) is kept.
     pub state: StateSettings,
+    /// The process's environment, for credentials that a domain names; never written anywhere.
+    #[serde(skip)]
+    pub environment: Environment,
+}
+
+/// The environment of the process as its door handed it over; its values are never printed.
+#[derive(Clone, PartialEq, Eq, Default)]
+pub struct Environment(Arc<BTreeMap<String, String>>);
+
+impl Environment {
+    /// The environment with these variables.
+    pub fn new(variables: impl IntoIterator<Item = (String, String)>) -> Self {
+        Self(Arc::new(variables.into_iter().collect()))
+    }
+
+    /// The value of a variable; none when it is not set, or set to nothing.
+    pub fn get(&self, name: &str) -> Option<&str> {
+        self.0.get(name).map(String::as_str).filter(|value| !value.is_empty())
+    }
+}
+
+impl fmt::Debug for Environment {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Environment({} variables)", self.0.len())
+    }
+}
+
+/// The start of the variables that are ours.
+const PREFIX: &str = "MESHWEAVE_";
+
+impl Settings {
+    /// Reads the settings: the file's text, then what the environment overrides.
+    ///
+    /// - `text`: `meshweave.yaml`; empty text means defaults.
+    /// - `file`: named in errors.
+    /// - `env`: the process's environment. `MESHWEAVE_A__B` overrides `a.b`, its value read as YAML (`8GiB`, `[/srv/a, /srv/b]`).
+    ///   Names without `__` (`MESHWEAVE_MESH`) are no settings. All variables are kept in [`Self::environment`].
+    ///
+    /// # Errors
+    /// [`crate::Failure::InvalidConfiguration`] with `file:line:column`, or with the name of the variable.
+    pub fn load(text: &str, file: &str, env: impl IntoIterator<Item = (String, String)>) -> Result<Self> {
+        let environment = Environment::new(env);
+        let mut settings: Self = if document::is_empty(text) { Self::default() } else { document::typed(text, file)? };
+        let overrides: Vec<Override> = environment.0.iter().filter_map(|(k, v)| Override::of(k, v)).collect();
+        if !overrides.is_empty() {
+            settings = apply(text, file, &overrides)?;
+        }
+        settings.environment = environment;
+        Ok(settings)
+    }
+}
+
+/// One variable that overrides a setting.
+#[derive(Clone)]
+struct Override {
+    variable: String,
+    path: Vec<String>,
+    value: yaml_serde::Value,
+    text: String,
+}
+
+impl Override {
+    fn of(variable: &str, text: &str) -> Option<Self> {
+        let path = variable.strip_prefix(PREFIX)?;
+        if !path.contains("__") {
+            return None;
+        }
+        let path = path.split("__").map(str::to_lowercase).collect();
+        let plain = || yaml_serde::Value::String(text.to_owned());
+        let value = yaml_serde::from_str(text).unwrap_or_else(|_| plain());
+        Some(Self { variable: variable.to_owned(), path, value, text: text.to_owned() })
+    }
+
+    /// The same, its value taken as text and not as YAML.
+    fn as_text(&self) -> Self {
+        let value = yaml_serde::Value::String(self.text.clone());
+        Self { value, ..self.clone() }
+    }
+}
+
+/// Puts the overrides over the file's settings, and names the variable that does not fit.
+fn apply(text: &str, file: &str, overrides: &[Override]) -> Result<Settings> {
+    let base: yaml_serde::Value = if document::is_empty(text) {
+        yaml_serde::Value::Mapping(yaml_serde::Mapping::new())
+    } else {
+        document::typed(text, file)?
+    };
+    let fitting: Vec<Override> = overrides.iter().map(|o| fitting(&base, o)).collect();
+    match tried(&base, &fitting) {
+        Ok(settings) => Ok(settings),
+        Err(together) => {
+            let alone = fitting.iter().find_map(|o| {
+                let error = tried(&base, std::slice::from_ref(o)).err()?;
+                (!error.to_string().contains("missing field")).then_some((o.variable.clone(), error))
+            });
+            let names = || fitting.iter().map(|o| o.variable.as_str()).collect::<Vec<_>>().join(", ");
+            let (place, error) = alone.unwrap_or_else(|| (names(), together));
+            Err(document::yaml_error(&place, &error))
+        }
+    }
+}
+
+/// A value such as `123` may be meant as text (a user's name): read so where the YAML reading has the wrong type.
+fn fitting(base: &yaml_serde::Value, o: &Override) -> Override {
+    let mismatch = |o: &Override| {
+        tried(base, std::slice::from_ref(o)).err().is_some_and(|e| e.to_string().contains("invalid type"))
+    };
+    let text = o.as_text();
+    if mismatch(o) && !mismatch(&text) { text } else { o.clone() }
+}
+
+fn tried(base: &yaml_serde::Value, overrides: &[Override]) -> Result<Settings, yaml_serde::Error> {
+    let mut value = base.clone();
+    for o in overrides {
+        put(&mut value, &o.path, o.value.clone());
+    }
+    yaml_serde::from_value(value)
+}
+
+/// Sets the value at a path, making the mappings on the way.
+fn put(at: &mut yaml_serde::Value, path: &[String], value: yaml_serde::Value) {
+    let Some((first, rest)) = path.split_first() else {
+        *at = value;
+        return;
+    };
+    if !at.is_mapping() {
+        *at = yaml_serde::Value::Mapping(yaml_serde::Mapping::new());
+    }
+    if let Some(mapping) = at.as_mapping_mut() {
+        let key = yaml_serde::Value::String(first.clone());
+        put(mapping.entry(key).or_insert(yaml_serde::Value::Null), rest, value);
+    }
 }
 
 /// The local principal.
@@ -60,12 +207,35 @@ impl Default for Listen {
     }
 }
 
-/// Local folders outside the mesh folder that products may lie in.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+/// Local folders outside the mesh folder that products may lie in, and how requests to object stores are bounded.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct StorageSettings {
     /// Folders; symbolic links are followed before the check.
     pub local: Vec<PathBuf>,
+    /// Time in which a connection to an object store must be made.
+    pub connect_timeout: Timeout,
+    /// Time that one request to an object store may take, its body included.
+    pub request_timeout: Timeout,
+    /// How often a failed request is tried again.
+    pub retries: usize,
+    /// Time after the first try in which another one may start.
+    pub retry_timeout: Timeout,
+    /// Largest schema or credentials file that is read, bytes.
+    pub document_size: ByteSize,
+}
+
+impl Default for StorageSettings {
+    fn default() -> Self {
+        Self {
+            local: Vec::new(),
+            connect_timeout: Timeout(Duration::from_secs(5)),
+            request_timeout: Timeout(Duration::from_secs(60)),
+            retries: 3,
+            retry_timeout: Timeout(Duration::from_secs(20)),
+            document_size: ByteSize(1 << 20),
+        }
+    }
 }
 
 /// What one process and one query may use.
@@ -129,13 +299,3 @@ impl Default for StateSettings {
         Self { path: None, manifest_retention: Timeout(Duration::from_secs(30 * 86_400)) }
     }
 }
-
-/// A size in bytes, written `64MiB`, `4GiB`, `512KiB`, `10MB` or a bare number of bytes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
-#[serde(transparent)]
-pub struct ByteSize(pub u64);
-
-/// A length of time, written `30s`, `5m`, `PT5M`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
-#[serde(transparent)]
-pub struct Timeout(pub Duration);

@@ -1,1 +1,35 @@
-//! Placeholder.
+//! Flight SQL: the door that drivers come through.
+//!
+//! In: Flight RPCs from JDBC, ADBC, ODBC and raw clients. Out: schemas, tickets and rows, from an [`meshweave_engine::Engine`].
+//! Layers: transport (`server`) -> RPCs (`service`) -> protocol (statements, prepared statements, metadata, wire types, messages) ->
+//! identity and session (`identity`, `caller`) -> [`Backend`].
+//! Holds always:
+//! - no planning here, and no gRPC below here;
+//! - GetFlightInfo runs nothing; a ticket carries all state, is signed, ends, and is no permission;
+//! - one function makes every announced schema, and every batch is cast to it;
+//! - dropping a stream stops its work.
+//!
+//! Start reading at [`serve`].
+
+mod actions;
+mod backend;
+mod caller;
+mod encode;
+mod identity;
+mod metadata;
+mod options;
+mod parameters;
+mod prepared;
+mod put;
+mod server;
+mod service;
+mod statement;
+mod status;
+mod stream;
+mod ticket;
+mod wire;
+
+pub use backend::{Backend, Plan, SystemTable};
+pub use options::Options;
+pub use server::{FlightServer, serve};
+pub use ticket::TicketKey;

@@ -7,7 +7,9 @@
 //!
 //! Start reading at [`CatalogSnapshot::resolve`].
 
+mod names;
 pub mod register;
+pub mod system;
 
 use std::fmt;
 use std::sync::Arc;
@@ -29,10 +31,42 @@ pub struct CatalogSnapshot {
     pub catalog_name: String,
     /// Every domain, sorted by folded name.
     pub domains: Vec<Arc<Domain>>,
-    /// Every live product version, sorted by folded name, then version.
+    /// Every registered product version, drafts and retired ones too, sorted by folded name, then version.
     pub entries: Vec<Arc<Entry>>,
     /// What could not be read, and why; the rest of the mesh is unaffected.
     pub problems: Vec<CatalogProblem>,
+    /// Names to entries; made once.
+    index: names::Index,
+}
+
+impl CatalogSnapshot {
+    /// A snapshot of these domains and product versions; sorts them, and builds the index of names.
+    ///
+    /// Of two product versions whose names and versions fold alike the first is kept: the caller reports the other.
+    pub fn new(
+        version: u64,
+        catalog_name: impl Into<String>,
+        mut domains: Vec<Arc<Domain>>,
+        mut entries: Vec<Arc<Entry>>,
+        problems: Vec<CatalogProblem>,
+    ) -> Self {
+        domains.sort_by_cached_key(|domain| domain.name.folded());
+        entries.sort_by_cached_key(|entry| (entry.id().name.folded(), entry.id().version.clone()));
+        entries.dedup_by(|b, a| a.id().version == b.id().version && a.id().name.folded() == b.id().name.folded());
+        let index = names::Index::new(&entries);
+        Self { version, catalog_name: catalog_name.into(), domains, entries, problems, index }
+    }
+
+    /// The domain of this name; unquoted names fold, so the spelling may differ.
+    pub fn domain(&self, name: &str) -> Option<&Arc<Domain>> {
+        let folded = meshweave_contract::name::fold(name);
+        self.domains.iter().find(|domain| domain.name.folded() == folded)
+    }
+
+    /// The product version with exactly this name (folded) and version.
+    pub fn entry(&self, id: &ProductId) -> Option<&Arc<Entry>> {
+        self.index.versions(&id.name.folded()).iter().map(|i| &self.entries[*i]).find(|e| e.id().version == id.version)
+    }
 }
 
 /// One domain of the mesh.
@@ -107,6 +141,31 @@ pub struct NamePart {
     pub text: String,
     /// Whether it was quoted; then it is matched exactly.
     pub quoted: bool,
+}
+
+impl NamePart {
+    /// A part as it stands unquoted.
+    pub fn plain(text: impl Into<String>) -> Self {
+        Self { text: text.into(), quoted: false }
+    }
+
+    /// A part that stood in quotes.
+    pub fn quoted(text: impl Into<String>) -> Self {
+        Self { text: text.into(), quoted: true }
+    }
+}
+
+/// One table as drivers list it.
+#[derive(Debug, Clone)]
+pub struct Listed {
+    /// The schema: the domain's name.
+    pub schema: String,
+    /// The table: `orders`, `orders.items`, `orders@1`, `orders.items@1`.
+    pub table: String,
+    /// The product version.
+    pub entry: Arc<Entry>,
+    /// Index in [`Entry::tables`].
+    pub index: usize,
 }
 
 /// What a name in SQL stands for.
@@ -231,24 +290,6 @@ pub struct ResolvedColumn {
     pub logical_type: meshweave_contract::types::LogicalType,
     /// Whether it may be null.
     pub nullable: bool,
-}
-
-impl CatalogSnapshot {
-    /// Finds what a name in SQL stands for (surfaces section 3): one to four parts, `@major`, further tables, folding.
-    ///
-    /// - `visible`: what the caller may discover; the rest does not exist for them, not even as a suggestion.
-    ///
-    /// # Errors
-    /// [`crate::Failure::ProductNotFound`] and [`crate::Failure::NameNotFound`], with the nearest visible names.
-    pub fn resolve(
-        &self,
-        name: &[NamePart],
-        default_schema: Option<&str>,
-        visible: &dyn Fn(&Product) -> bool,
-    ) -> Result<Resolved> {
-        let _ = (name, default_schema, visible);
-        todo!("catalog room")
-    }
 }
 
 /// The catalog of a process: its store, the mesh's documents, and the current snapshot.

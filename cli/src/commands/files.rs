@@ -1,0 +1,101 @@
+//! Finds contract files: those that were named, and those in the folders that were named.
+//!
+//! Start reading at [`contracts`].
+
+use std::path::{Path, PathBuf};
+
+use crate::config;
+use crate::failure::{self, Outcome};
+use crate::session::MESH_FILE;
+
+/// Documents of a mesh that are not contracts.
+const OTHER_DOCUMENTS: [&str; 3] = [MESH_FILE, "domain.yaml", config::FILE];
+
+/// Every contract file under `paths`, each once, folders in the order of their names.
+///
+/// A file that is named is taken as it is. In a folder, `*.yaml`, `*.yml` and `*.json` are taken, except the mesh's own
+/// documents, resolved columns (`*.schema.json`) and what lies in hidden folders.
+///
+/// # Errors
+/// A path that does not exist or cannot be read.
+pub(crate) fn contracts(paths: &[PathBuf]) -> Outcome<Vec<PathBuf>> {
+    let mut found = Vec::new();
+    for path in paths {
+        if path.is_dir() {
+            walk(path, &mut found)?;
+        } else {
+            std::fs::metadata(path).map_err(|error| failure::file(path, "reading", error))?;
+            found.push(path.clone());
+        }
+    }
+    let mut seen = std::collections::HashSet::new();
+    found.retain(|path| seen.insert(path.clone()));
+    Ok(found)
+}
+
+fn walk(folder: &Path, found: &mut Vec<PathBuf>) -> Outcome {
+    let named = |error| failure::file(folder, "reading the folder", error);
+    let mut children = std::fs::read_dir(folder)
+        .and_then(|entries| entries.map(|entry| entry.map(|e| e.path())).collect::<Result<Vec<_>, _>>())
+        .map_err(named)?;
+    children.sort();
+    for child in children {
+        let name = child.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+        if name.starts_with('.') {
+            continue;
+        }
+        // A table's own files may be JSON too; whoever keeps data beside contracts does not want them checked.
+        if child.is_dir() && name != "_delta_log" {
+            walk(&child, found)?;
+        } else if is_contract(&name) {
+            found.push(child);
+        }
+    }
+    Ok(())
+}
+
+fn is_contract(name: &str) -> bool {
+    let by_ending = [".yaml", ".yml", ".json"].iter().any(|ending| name.ends_with(ending));
+    by_ending && !name.ends_with(".schema.json") && !OTHER_DOCUMENTS.contains(&name)
+}
+
+/// The bytes of a contract file.
+///
+/// # Errors
+/// It cannot be read.
+pub(crate) fn read(path: &Path) -> Outcome<Vec<u8>> {
+    std::fs::read(path).map_err(|error| failure::file(path, "reading the contract", error))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_folder_gives_its_contracts_and_nothing_else() {
+        let folder = tempfile::tempdir().unwrap();
+        let write = |path: &str| {
+            let path = folder.path().join(path);
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(path, "").unwrap();
+        };
+        for path in [
+            "mesh.yaml",
+            "meshweave.yaml",
+            "domains/a/domain.yaml",
+            "domains/a/orders/1.0.0.yaml",
+            "domains/a/orders/1.0.0.schema.json",
+            "domains/a/items/1.0.0.json",
+            "domains/.meshweave/x.yaml",
+            "data/t/_delta_log/00000000000000000000.json",
+            "readme.md",
+        ] {
+            write(path);
+        }
+        let found = contracts(&[folder.path().to_path_buf(), folder.path().join("mesh.yaml")]).unwrap();
+        let found: Vec<_> =
+            found.iter().map(|path| path.strip_prefix(folder.path()).unwrap().to_string_lossy().into_owned()).collect();
+        assert_eq!(found, ["domains/a/items/1.0.0.json", "domains/a/orders/1.0.0.yaml", "mesh.yaml"]);
+        assert!(contracts(&[folder.path().join("missing.yaml")]).is_err());
+    }
+}

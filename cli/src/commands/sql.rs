@@ -1,0 +1,176 @@
+//! `sql`: one statement over data products, its answer in the format asked for.
+//!
+//! In: a statement from the command line, a file or stdin, and its parameters. Out: rows on stdout or in a file.
+//! Holds always:
+//! - every format but the table is streamed: an answer never has to fit into memory;
+//! - a table says when it does not show every row;
+//! - what was read, and which version of each product, is told on the terminal.
+//!
+//! Start reading at [`run`].
+
+mod footer;
+mod params;
+
+use std::io::{IsTerminal as _, Read as _};
+use std::path::Path;
+use std::time::Instant;
+
+use futures::StreamExt as _;
+use meshweave_engine::{Answer, Error, QueryContext, Statement};
+
+use self::footer::Footer;
+use crate::args::{Format, Global, Sql};
+use crate::failure::{self, Fault, Outcome};
+use crate::output::records::Records;
+use crate::output::sink::Sink;
+use crate::output::table::Table;
+use crate::output::{Output, units};
+use crate::session::Session;
+
+/// Runs the statement and writes its answer.
+///
+/// # Errors
+/// Every kind: the statement's, the products', the output's.
+pub(crate) async fn run(args: &Sql, global: &Global, output: &Output) -> Outcome {
+    let statement = Statement { sql: text(args)?, parameters: params::parse(&args.params)? };
+    let format = output.format(args.out.as_deref());
+    refuse_binary_on_a_terminal(format, args.out.as_deref())?;
+    let session = Session::open(global).await?;
+    let ctx = context(&session, args);
+    let started = Instant::now();
+    let answer = session.engine.query(&ctx, &statement).await.map_err(|error| Fault::in_query(error, &ctx))?;
+    let footer = Footer::new(&answer, started);
+    let rows = match (format, args.out.as_deref()) {
+        (Format::Table, out) => table(answer, args.max_rows, out, output).await?,
+        (format, out) => stream(answer, format, out).await?,
+    };
+    if output.talks_to_a_terminal() {
+        output.note(&footer.text(rows, output.error_style()));
+    }
+    Ok(())
+}
+
+/// The statement's text, from where it was said to be.
+fn text(args: &Sql) -> Outcome<String> {
+    let typed = match (&args.text, &args.file) {
+        (_, Some(file)) if file.as_os_str() != "-" => {
+            std::fs::read_to_string(file).map_err(|error| failure::file(file, "reading the statement", error))?
+        }
+        (Some(text), None) if text != "-" => text.clone(),
+        (None, None) if std::io::stdin().is_terminal() => {
+            let hint = "Write it as an argument, name a file with -f FILE, or pipe it in.";
+            return Err(failure::unusable("sql", "no statement was given", hint));
+        }
+        _ => stdin()?,
+    };
+    if typed.trim().is_empty() {
+        return Err(Error::invalid_query_hint("the statement is empty", "Try `SELECT * FROM mesh.products`.").into());
+    }
+    Ok(if args.explain { explained(&typed) } else { typed })
+}
+
+fn stdin() -> Outcome<String> {
+    let mut text = String::new();
+    let read = std::io::stdin().lock().read_to_string(&mut text);
+    read.map_err(|error| failure::file(Path::new("stdin"), "reading the statement", error))?;
+    Ok(text)
+}
+
+/// The statement that shows the plan of this one; one that already does stays as it is.
+fn explained(sql: &str) -> String {
+    let first = sql.split_whitespace().next().unwrap_or_default();
+    if first.eq_ignore_ascii_case("explain") { sql.to_owned() } else { format!("EXPLAIN {sql}") }
+}
+
+fn refuse_binary_on_a_terminal(format: Format, out: Option<&Path>) -> Outcome {
+    if matches!(format, Format::Parquet | Format::Arrow) && out.is_none() && std::io::stdout().is_terminal() {
+        let hint = "Name a file with --out FILE, or pipe the answer into a program.";
+        return Err(failure::unusable("--output", "a terminal cannot show this format", hint));
+    }
+    Ok(())
+}
+
+/// Who asks, in which schema, for how long.
+fn context(session: &Session, args: &Sql) -> QueryContext {
+    let mut ctx = session.context();
+    ctx.default_schema.clone_from(&args.schema);
+    match args.timeout {
+        Some(limit) => ctx.with_timeout(limit),
+        None => ctx,
+    }
+}
+
+/// Shows the answer as a table; gives its rows in all.
+async fn table(mut answer: Answer, max_rows: usize, out: Option<&Path>, output: &Output) -> Outcome<u64> {
+    // The file is opened first: a path that cannot be written must not cost a query.
+    let file = out.map(Sink::file).transpose()?;
+    let plan = is_plan(&answer);
+    let mut table = Table::new(&answer.schema, if plan { 0 } else { max_rows });
+    let mut texts = String::new();
+    while let Some(batch) = answer.stream.next().await {
+        let batch = batch.map_err(|error| Fault::in_query(error.into(), &answer.context))?;
+        if plan {
+            texts.push_str(&plan_text(&batch, output)?);
+            continue;
+        }
+        table.add(&batch)?;
+    }
+    let mut text = if plan { texts } else { table.render(output.style(), output.width()) };
+    if !plan && output.talks() && table.hidden() == 0 {
+        text.push_str(&output.style().dim(format!("({})", units::count(table.total(), "row"))));
+        text.push('\n');
+    }
+    match file {
+        Some(mut file) => {
+            let written = std::io::Write::write_all(&mut file, text.as_bytes());
+            file.check(written)?;
+            file.commit()?;
+        }
+        None => output.print(&text)?,
+    }
+    Ok(table.total())
+}
+
+/// Whether the answer is that of an `EXPLAIN`: texts of several lines, which a table would break.
+fn is_plan(answer: &Answer) -> bool {
+    let names: Vec<_> = answer.schema.fields().iter().map(|field| field.name().as_str()).collect();
+    names == ["plan_type", "plan"]
+}
+
+/// Each plan under its title.
+fn plan_text(batch: &arrow::array::RecordBatch, output: &Output) -> Outcome<String> {
+    use arrow::util::display::array_value_to_string;
+    let shown = |error| failure::internal("showing the plan", error);
+    let mut text = String::new();
+    for row in 0..batch.num_rows() {
+        let title = array_value_to_string(batch.column(0), row).map_err(shown)?;
+        let plan = array_value_to_string(batch.column(1), row).map_err(shown)?;
+        text.push_str(&format!("{}\n{}\n\n", output.style().bold(title), plan.trim_end()));
+    }
+    Ok(text)
+}
+
+/// Writes the answer batch by batch; gives its rows.
+async fn stream(mut answer: Answer, format: Format, out: Option<&Path>) -> Outcome<u64> {
+    let sink = out.map_or_else(|| Ok(Sink::stdout()), Sink::file)?;
+    let mut records = Records::open(format, &answer.schema, sink)?;
+    let mut rows = 0;
+    while let Some(batch) = answer.stream.next().await {
+        let batch = batch.map_err(|error| Fault::in_query(error.into(), &answer.context))?;
+        rows += batch.num_rows() as u64;
+        records.write(&batch)?;
+    }
+    records.finish()?;
+    Ok(rows)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_statement_is_explained_once() {
+        assert_eq!(explained("SELECT 1"), "EXPLAIN SELECT 1");
+        assert_eq!(explained(" explain SELECT 1"), " explain SELECT 1");
+    }
+}

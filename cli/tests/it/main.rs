@@ -1,0 +1,17 @@
+//! The `meshweave` command, driven as users drive it: the built binary, a real mesh, real files and pipes.
+//!
+//! Start reading at [`meshweave`], which runs the binary, and [`mesh`], which makes the mesh the tests share.
+
+mod check;
+mod demo;
+mod formats;
+mod mesh;
+mod meshweave;
+mod names;
+mod plans;
+mod processes;
+mod register;
+mod serve;
+mod slt;
+mod sql;
+mod usage;

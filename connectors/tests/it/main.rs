@@ -1,0 +1,3 @@
+//! The connectors against real storage: one binary, one folder per connector.
+
+mod delta;

@@ -1,0 +1,169 @@
+//! Reads where rows lie, what they are made from, and the ways in and out.
+//!
+//! Start reading at [`storage`].
+
+use super::super::fields::Value;
+use super::super::parts::{FoundTable, Mention, Parts};
+use super::super::report::Report;
+use crate::model::{Custom, InputPort, Partitioning, Quota, StorageSpec, Upstream};
+use crate::name::{DomainName, LocalName};
+use crate::problem::code;
+
+/// The `storage` block: a format and a location, or the names of a warehouse and a catalog that the domain's template turns into them.
+pub(crate) fn storage(value: &Value<'_>, found: &mut FoundTable, parts: &mut Parts, report: &mut Report) {
+    let Some(mut fields) = value.fields(report) else { return };
+    let format = fields.text("format", report);
+    let location = fields.take("location");
+    let partitioning = fields.take("partitioning");
+    let layout = fields.text("layout", report);
+    let layout_trusted = fields.take_any(&["layout_trusted", "layoutTrusted"], report).and_then(|v| v.flag(report));
+    let mut named = Custom::new();
+    for key in ["warehouse", "catalog", "database", "schema", "table"] {
+        fields.keep(key, &mut named);
+    }
+    if format.is_none() && (location.is_some() || named.is_empty()) {
+        fields.missing("format", "Say how the rows are stored, such as parquet or delta.", report);
+    }
+    fields.finish_into(&mut named, report);
+    for (key, value) in named {
+        super::super::fields::keep(&mut found.table.custom, &format!("storage.{key}"), value);
+    }
+    let partitioning = partitioning.map_or_else(Vec::new, |v| partitions(&v, found, parts, report));
+    let location = location.and_then(|v| self::location(&v, report));
+    found.table.storage = format.map(|format| StorageSpec {
+        format: format.to_ascii_lowercase(),
+        location,
+        partitioning,
+        layout,
+        layout_trusted: layout_trusted.unwrap_or_default(),
+    });
+}
+
+fn partitions(value: &Value<'_>, found: &mut FoundTable, parts: &mut Parts, report: &mut Report) -> Vec<Partitioning> {
+    let mut partitions = Vec::new();
+    for item in value.items(report) {
+        let (field, granularity) = if item.node.scalar().is_some() {
+            (Some(item), None)
+        } else {
+            let Some(mut fields) = item.fields(report) else { continue };
+            let field = fields.need("field", "Name the column.", report);
+            let granularity = fields.take("granularity").and_then(|v| granularity(&v, report));
+            fields.finish_under("storage.partitioning", &mut found.table.custom, report);
+            (field, granularity)
+        };
+        let Some(field) = field else { continue };
+        let Some(name) = field.text(report) else { continue };
+        let mention = Mention { table: found.name.clone(), column: name.to_owned(), place: field.place() };
+        parts.mentions.push(mention);
+        partitions.push(Partitioning { field: name.to_owned(), granularity });
+    }
+    partitions
+}
+
+fn granularity(value: &Value<'_>, report: &mut Report) -> Option<String> {
+    let words = [("year", "year"), ("month", "month"), ("day", "day"), ("hour", "hour")];
+    value.word(&words, code::BAD_WORD, report).map(str::to_owned)
+}
+
+/// A URL; a secret in it is a problem.
+pub(crate) fn location(value: &Value<'_>, report: &mut Report) -> Option<String> {
+    let text = value.text(report)?;
+    let scheme = text.split_once("://").filter(|(s, rest)| {
+        let letters = |c: char| c.is_ascii_alphanumeric() || "+-.".contains(c);
+        s.starts_with(|c: char| c.is_ascii_alphabetic()) && s.chars().all(letters) && !rest.is_empty()
+    });
+    let Some((scheme, rest)) = scheme else {
+        let mend = "Write a URL, such as s3://bucket/folder/ or file://./data/folder/.";
+        value.error(code::BAD_LOCATION, &format!("is no URL: `{text}`"), mend, report);
+        return None;
+    };
+    let authority = rest.split('/').next().unwrap_or_default();
+    if scheme != "file" && authority.contains('@') {
+        let mend = "Remove the user and the password; the domain's configuration names the credentials.";
+        value.error(code::CREDENTIALS, "holds credentials", mend, report);
+        return None;
+    }
+    Some(text.to_owned())
+}
+
+/// `interoperability: {protocols, lineage: {upstream}}`.
+pub(crate) fn interoperability(value: &Value<'_>, parts: &mut Parts, report: &mut Report) {
+    let Some(mut fields) = value.fields(report) else { return };
+    parts.protocols = fields.texts("protocols", report);
+    if let Some(value) = fields.take("lineage") {
+        lineage(&value, parts, report);
+    }
+    fields.finish_into(&mut parts.port_custom, report);
+}
+
+/// `lineage: {upstream: […]}`.
+pub(crate) fn lineage(value: &Value<'_>, parts: &mut Parts, report: &mut Report) {
+    let Some(mut fields) = value.fields(report) else { return };
+    for item in fields.items("upstream", report) {
+        upstream(&item, parts, report);
+    }
+    fields.finish_under("lineage", &mut parts.head.custom, report);
+}
+
+/// `{product, domain}`, `domain.product`, or the name of a product alone.
+pub(crate) fn upstream(value: &Value<'_>, parts: &mut Parts, report: &mut Report) {
+    if let Some(text) = value.node.scalar() {
+        let (domain, product) = text.split_once('.').map_or((None, text), |(d, p)| (Some(d), p));
+        add_upstream(value, domain, product, parts, report);
+        return;
+    }
+    let Some(mut fields) = value.fields(report) else { return };
+    let product = fields.need("product", "Name the product.", report).and_then(|v| v.text(report));
+    let domain = fields.take("domain").and_then(|v| v.text(report));
+    fields.finish_under("lineage", &mut parts.head.custom, report);
+    if let Some(product) = product {
+        add_upstream(value, domain, product, parts, report);
+    }
+}
+
+fn add_upstream(value: &Value<'_>, domain: Option<&str>, product: &str, parts: &mut Parts, report: &mut Report) {
+    let name = product.split('@').next().unwrap_or(product);
+    let bad = match (domain.map(DomainName::new).transpose(), LocalName::new(name)) {
+        (Ok(domain), Ok(_)) => {
+            parts.upstream.push(Upstream { domain, product: product.to_owned() });
+            return;
+        }
+        (Err(bad), _) | (_, Err(bad)) => bad,
+    };
+    value.error(code::BAD_REFERENCE, &format!("names no product: {bad}"), "Write domain.product.", report);
+}
+
+/// `input_ports: [{name, type}]`.
+pub(crate) fn input_ports(value: &Value<'_>, report: &mut Report) -> Vec<InputPort> {
+    let mut ports: Vec<InputPort> = Vec::new();
+    for item in value.items(report) {
+        let Some(mut fields) = item.fields(report) else { continue };
+        let name = fields.need("name", "Give the port a name.", report);
+        let kind = fields.take_any(&["kind", "type"], report).and_then(|v| v.text(report)).map(str::to_owned);
+        let mut custom = Custom::new();
+        for key in ["description", "format", "topic", "location", "schema", "version", "schedule"] {
+            fields.keep(key, &mut custom);
+        }
+        fields.finish_into(&mut custom, report);
+        let Some(value) = name else { continue };
+        let Some(name) = value.text(report).map(str::to_owned) else { continue };
+        if ports.iter().any(|p| crate::name::fold(&p.name) == crate::name::fold(&name)) {
+            value.error(code::DUPLICATE_NAME, "names a second port alike", "Give each port its own name.", report);
+        }
+        ports.push(InputPort { name, kind, custom });
+    }
+    ports
+}
+
+/// `quota: {concurrent_queries, scanned_bytes_per_day}`.
+pub(crate) fn quota(value: &Value<'_>, report: &mut Report) -> Option<Quota> {
+    let mut fields = value.fields(report)?;
+    let whole = |v: Value<'_>, report: &mut Report| v.whole(report);
+    let concurrent = fields.take_any(&["concurrent_queries", "concurrentQueries"], report);
+    let bytes = fields.take_any(&["scanned_bytes_per_day", "scannedBytesPerDay"], report);
+    Some(Quota {
+        concurrent_queries: concurrent.and_then(|v| whole(v, report)),
+        scanned_bytes_per_day: bytes.and_then(|v| whole(v, report)),
+        custom: fields.finish(report),
+    })
+}

@@ -1,0 +1,132 @@
+//! What a form's reader has found so far, and the product that it adds up to.
+//!
+//! Start reading at [`Parts`].
+
+use super::node::Place;
+use super::report::Report;
+use crate::model::{
+    Access, Body, Check, Custom, InputPort, Lifecycle, OutputPort, Owner, Product, Quota, SampleQuery, SchemaSource,
+    ServiceLevels, Span, Status, Table, Upstream,
+};
+use crate::name::{ProductId, TableName};
+use crate::problem::code;
+
+/// Everything that the blocks of a document said.
+#[derive(Debug, Default)]
+pub(crate) struct Parts {
+    pub(crate) head: Head,
+    pub(crate) port_name: Option<String>,
+    pub(crate) tables: Vec<FoundTable>,
+    pub(crate) schema_source: Option<SchemaSource>,
+    pub(crate) quality: Vec<Check>,
+    pub(crate) service_levels: ServiceLevels,
+    pub(crate) protocols: Vec<String>,
+    pub(crate) port_custom: Custom,
+    pub(crate) input_ports: Vec<InputPort>,
+    pub(crate) upstream: Vec<Upstream>,
+    pub(crate) access: Access,
+    pub(crate) retention: Option<Span>,
+    pub(crate) encryption: Option<String>,
+    pub(crate) quota: Option<Quota>,
+    pub(crate) body: Option<Body>,
+    pub(crate) mentions: Vec<Mention>,
+    pub(crate) freshness: Vec<(Span, Place)>,
+}
+
+/// What `metadata` says of a product.
+#[derive(Debug, Default)]
+pub(crate) struct Head {
+    pub(crate) id: Option<ProductId>,
+    pub(crate) status: Status,
+    pub(crate) description: Option<String>,
+    pub(crate) owner: Owner,
+    pub(crate) tags: Vec<String>,
+    pub(crate) glossary: Vec<String>,
+    pub(crate) sample_queries: Vec<SampleQuery>,
+    pub(crate) lifecycle: Lifecycle,
+    pub(crate) custom: Custom,
+}
+
+/// A table as it was found: the main one may not have said its name.
+#[derive(Debug, Clone)]
+pub(crate) struct FoundTable {
+    /// As written; none for the table that the document is about.
+    pub(crate) name: Option<String>,
+    pub(crate) place: Place,
+    pub(crate) table: Table,
+}
+
+/// A column that some part of the document names; looked up when all tables are known.
+#[derive(Debug, Clone)]
+pub(crate) struct Mention {
+    /// The table as written; none: the main one.
+    pub(crate) table: Option<String>,
+    pub(crate) column: String,
+    pub(crate) place: Place,
+}
+
+impl FoundTable {
+    /// A table without columns.
+    pub(crate) fn empty(name: Option<String>, place: Place) -> Option<Self> {
+        // The name is set when the product's is known; until then any name will do.
+        let stand_in = TableName::new("main").ok()?;
+        let table = Table {
+            name: stand_in,
+            description: None,
+            columns: Vec::new(),
+            storage: None,
+            relationships: Vec::new(),
+            custom: Custom::new(),
+        };
+        Some(Self { name, place, table })
+    }
+}
+
+impl Parts {
+    /// The product, when nothing is wrong with it.
+    pub(crate) fn product(mut self, report: &mut Report) -> Option<Product> {
+        self.settle_freshness(report);
+        let tables = super::tables::settle(&mut self, report);
+        let head = self.head;
+        let port = OutputPort {
+            name: self.port_name.unwrap_or_else(|| "main".to_owned()),
+            tables,
+            schema_source: self.schema_source,
+            quality: self.quality,
+            service_levels: self.service_levels,
+            protocols: self.protocols,
+            custom: self.port_custom,
+        };
+        Some(Product {
+            id: head.id?,
+            status: head.status,
+            description: head.description,
+            owner: head.owner,
+            tags: head.tags,
+            glossary: head.glossary,
+            sample_queries: head.sample_queries,
+            lifecycle: head.lifecycle,
+            input_ports: self.input_ports,
+            output_ports: vec![port],
+            upstream: self.upstream,
+            access: self.access,
+            retention: self.retention,
+            encryption: self.encryption,
+            quota: self.quota,
+            body: self.body.unwrap_or(Body::Stored),
+            custom: head.custom,
+        })
+    }
+
+    /// Freshness may stand in two places; then both must say the same.
+    fn settle_freshness(&mut self, report: &mut Report) {
+        let Some((first, _)) = self.freshness.first() else { return };
+        for (span, place) in &self.freshness[1..] {
+            if span != first {
+                let message = format!("freshness is {span} here and {first} elsewhere");
+                report.error(*place, code::CONFLICT, message, "Say it once, or say the same twice.");
+            }
+        }
+        self.service_levels.freshness = Some(first.clone());
+    }
+}

@@ -1,0 +1,3 @@
+//! What the contract room promises, seen from outside.
+
+mod forms;

@@ -1,0 +1,76 @@
+//! Asks the policy, once per product and action, and remembers the answers for one query.
+//!
+//! In: the caller and a product. Out: whether it may be found, and a grant to read it or a refusal.
+//! Holds always: no storage is touched here; a product that may not be found does not exist.
+//!
+//! Start reading at [`Decisions::read`].
+
+use std::cell::RefCell;
+use std::collections::HashMap;
+
+use meshweave_contract::model::Product;
+
+use crate::catalog::Entry;
+use crate::context::QueryContext;
+use crate::error::{Failure, Result};
+use crate::policy::{Action, Decision, Grant, PolicyEngine};
+
+/// The policy's answers for one query.
+///
+/// Answers are kept by the product's place in memory: the query's snapshot never moves.
+pub(super) struct Decisions<'a> {
+    ctx: &'a QueryContext,
+    policy: &'a dyn PolicyEngine,
+    taken: RefCell<HashMap<(usize, Action), Decision>>,
+}
+
+impl<'a> Decisions<'a> {
+    pub(super) fn new(ctx: &'a QueryContext, policy: &'a dyn PolicyEngine) -> Self {
+        Self { ctx, policy, taken: RefCell::default() }
+    }
+
+    /// Whether the caller may find the product.
+    pub(super) fn visible(&self, product: &Product) -> bool {
+        matches!(self.decide(product, Action::Discover), Decision::Granted(_))
+    }
+
+    /// What the caller may read of the product.
+    ///
+    /// # Errors
+    /// [`Failure::Denied`] with the policy's reason, and whom to ask.
+    pub(super) fn read(&self, entry: &Entry) -> Result<Grant> {
+        match self.decide(&entry.product, Action::Read) {
+            Decision::Granted(grant) => Ok(grant),
+            Decision::Refused { reason } => Err(Failure::Denied {
+                principal: self.ctx.principal.user.clone(),
+                action: Action::Read.word(),
+                product: entry.id().name.to_string(),
+                reason,
+                hint: whom_to_ask(entry),
+            }
+            .into()),
+        }
+    }
+
+    fn decide(&self, product: &Product, action: Action) -> Decision {
+        let key = (std::ptr::from_ref(product) as usize, action);
+        if let Some(decision) = self.taken.borrow().get(&key) {
+            return decision.clone();
+        }
+        let decision = self.policy.decide(&self.ctx.principal, self.ctx.purpose.as_deref(), product, action);
+        self.taken.borrow_mut().insert(key, decision.clone());
+        decision
+    }
+}
+
+fn whom_to_ask(entry: &Entry) -> Option<String> {
+    let owner = &entry.product.owner;
+    let contact = owner.contact.as_deref().or(entry.domain.contact.as_deref());
+    let team = owner.team.as_deref().or(entry.domain.owner_team.as_deref());
+    match (contact, team) {
+        (Some(contact), Some(team)) => Some(format!("Ask the owner, {team} ({contact}).")),
+        (Some(contact), None) => Some(format!("Ask the owner, {contact}.")),
+        (None, Some(team)) => Some(format!("Ask the owner, {team}.")),
+        (None, None) => None,
+    }
+}

@@ -1,0 +1,80 @@
+//! What `EXPLAIN` says first: per product, what its storage was asked for.
+//!
+//! Start reading at [`rows`].
+
+use std::fmt::Write as _;
+use std::sync::Arc;
+
+use arrow::array::{ArrayRef, RecordBatch, StringArray};
+use arrow::datatypes::SchemaRef;
+
+use crate::context::{Pushed, ScanReport};
+use crate::error::{Error, Result};
+use crate::plan::pin::PinnedEntry;
+
+/// One row per scan: the product's key, and what the scan was given, one fact a line.
+///
+/// A product without a scan (it was optimized away, or its connector reports nothing) gets one row all the same.
+pub(super) fn rows(entries: &[PinnedEntry], scans: &[ScanReport]) -> Vec<(String, String)> {
+    let mut rows = Vec::new();
+    for entry in entries {
+        let head = format!("domain: {}\nconnector: {}\nversion: {}", entry.domain, entry.connector, entry.version);
+        let alone = entries.iter().filter(|other| other.port_key == entry.port_key).count() == 1;
+        let is_own = |scan: &&ScanReport| scan.product == entry.port_key && (alone || scan.version == entry.version);
+        let mut own = scans.iter().filter(is_own).peekable();
+        if own.peek().is_none() {
+            rows.push((entry.key.clone(), head.clone()));
+        }
+        rows.extend(own.map(|scan| (entry.key.clone(), format!("{head}{}", facts(scan)))));
+    }
+    rows
+}
+
+fn facts(scan: &ScanReport) -> String {
+    let mut text = String::new();
+    let mut line = |words: std::fmt::Arguments<'_>| {
+        let _ = write!(text, "\n{words}");
+    };
+    line(format_args!("files: {} of {}", scan.files_kept, scan.files_total));
+    line(format_args!("bytes: {} of {}", scan.bytes_kept, scan.bytes_total));
+    line(format_args!("columns: {} of {} ({})", scan.columns.len(), scan.columns_total, scan.columns.join(", ")));
+    for (predicate, pushed, why) in &scan.predicates {
+        let how = match pushed {
+            Pushed::Exact => "pushed exactly",
+            Pushed::Superset => "pushed as a superset",
+            Pushed::No => "not pushed",
+        };
+        let why = if why.is_empty() { String::new() } else { format!(" ({why})") };
+        line(format_args!("{how}: {predicate}{why}"));
+    }
+    if let Some(limit) = scan.limit {
+        line(format_args!("limit: {limit}"));
+    }
+    text
+}
+
+/// The rows as a batch of `EXPLAIN`'s schema; none without rows.
+pub(super) fn batch(schema: &SchemaRef, rows: &[(String, String)]) -> Result<Option<RecordBatch>> {
+    if rows.is_empty() {
+        return Ok(None);
+    }
+    let columns: Vec<ArrayRef> = vec![
+        Arc::new(StringArray::from_iter_values(rows.iter().map(|(name, _)| name))),
+        Arc::new(StringArray::from_iter_values(rows.iter().map(|(_, text)| text))),
+    ];
+    let batch = RecordBatch::try_new(Arc::clone(schema), columns);
+    batch.map(Some).map_err(|error| Error::internal("the rows of EXPLAIN do not fit its columns", error))
+}
+
+/// The rows and the physical plan as text.
+pub(super) fn text(rows: &[(String, String)], plan: &str) -> String {
+    let mut text = String::new();
+    for (name, facts) in rows {
+        let _ = writeln!(text, "{name}");
+        for line in facts.lines() {
+            let _ = writeln!(text, "  {line}");
+        }
+    }
+    text.push_str(plan);
+    text
+}

@@ -1,0 +1,205 @@
+//! From SQL text to a physical plan over pinned tables.
+//!
+//! The way: [`parse`] (one statement, its parameters, its time travel), [`names`] (every name resolved at once, the policy
+//! asked), [`pin`] (one version of every granted table), [`columns`] (spellings), the planner, [`parameters`], the optimizer.
+//! Holds always:
+//! - a name is resolved once, against the one snapshot that the query keeps;
+//! - no storage is touched before every product of the statement is granted;
+//! - [`describe`] goes the same way over the catalog's columns, without storage.
+//!
+//! Start reading at [`plan`].
+
+mod columns;
+mod decide;
+mod explain;
+mod names;
+mod parameters;
+mod parse;
+mod pin;
+mod system;
+mod tokens;
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use arrow::datatypes::{Field, Schema, SchemaRef};
+use datafusion::catalog::TableProvider;
+use datafusion::common::TableReference;
+use datafusion::datasource::empty::EmptyTable;
+use datafusion::datasource::{ViewTable, provider_as_source};
+use datafusion::execution::session_state::SessionState;
+use datafusion::logical_expr::{LogicalPlan, TableSource};
+use datafusion::physical_plan::displayable;
+use datafusion::sql::planner::SqlToRel;
+
+use crate::catalog::CatalogSnapshot;
+use crate::context::QueryContext;
+use crate::engine::{Engine, Planned, Statement, StatementInfo};
+use crate::error::{Error, Failure, Result};
+use crate::run::Runnable;
+use crate::run::session::Tables;
+use crate::version::VersionVector;
+use decide::Decisions;
+use names::{Resolution, Resolver, Scope, Target};
+use parse::{Listing, Request};
+pub(crate) use tokens::lower_first;
+
+/// Grants, pins and plans one statement.
+///
+/// The statement's time starts here: the context's deadline is narrowed to the settings' limit.
+pub(crate) async fn plan(
+    engine: &Engine,
+    ctx: &QueryContext,
+    statement: &Statement,
+    pins: Option<&VersionVector>,
+) -> Result<Planned> {
+    let ctx = ctx.clone().with_timeout(engine.settings.limits.statement_timeout.0);
+    let work = Box::pin(planned(engine, &ctx, statement, pins));
+    ctx.bounded(work).await
+}
+
+async fn planned(
+    engine: &Engine,
+    ctx: &QueryContext,
+    statement: &Statement,
+    pins: Option<&VersionVector>,
+) -> Result<Planned> {
+    let snapshot = engine.snapshot();
+    let mut resolution = resolve(engine, ctx, &snapshot, &statement.sql)?;
+    let pinner = pin::Pinner { ctx, connectors: &engine.connectors, state: &engine.state, pins };
+    let reports_before = ctx.scans.reports().len();
+    let pinned = Box::pin(pin::pin(&pinner, &resolution.wanted)).await?;
+    let products: Arc<[String]> = resolution.wanted.iter().map(|wanted| wanted.entry.id().name.to_string()).collect();
+    let ours = |error| Error::from_datafusion(error, &products);
+
+    let state = engine.runtime.template.session(pinned.stores);
+    let logical = logical(&state, &mut resolution, &pinned.providers)?;
+    let bound = parameters::bind(logical, &resolution.scope.parameters, &statement.parameters)?;
+    let optimized = state.optimize(&bound).map_err(ours)?;
+    let physical = state.query_planner().create_physical_plan(&optimized, &state).await.map_err(ours)?;
+
+    let schema = answer_schema(optimized.schema().as_arrow(), &physical.schema());
+    let reports = ctx.scans.reports().split_off(reports_before);
+    let rows = explain::rows(&pinned.entries, &reports);
+    let explains = matches!(optimized, LogicalPlan::Explain(_) | LogicalPlan::Analyze(_));
+    let head = if explains { explain::batch(&schema, &rows)? } else { None };
+    let explanation = explain::text(&rows, &displayable(physical.as_ref()).indent(false).to_string());
+    let task = state.task_ctx();
+    let versions = pinned.versions;
+    let runnable = Runnable { ctx: ctx.clone(), schema, plan: physical, task, versions, head, products };
+    Ok(Planned::new(Arc::clone(&engine.runtime), runnable, explanation))
+}
+
+/// Tells the columns and the parameters of a statement, over the catalog's columns alone.
+pub(crate) fn describe(engine: &Engine, ctx: &QueryContext, sql: &str) -> Result<StatementInfo> {
+    let snapshot = engine.snapshot();
+    let mut resolution = resolve(engine, ctx, &snapshot, sql)?;
+    let plan = schema_only(engine, &mut resolution)?;
+    let parameters = parameters::describe(&plan, &resolution.scope.parameters)?;
+    let optimized = engine.runtime.template.planning().optimize(&plan)?;
+    Ok(StatementInfo { schema: Arc::new(optimized.schema().as_arrow().clone()), parameters })
+}
+
+/// Parses a statement and resolves its names. Touches no storage.
+fn resolve(engine: &Engine, ctx: &QueryContext, snapshot: &CatalogSnapshot, sql: &str) -> Result<Resolution> {
+    let bytes = engine.settings.limits.statement_text.0;
+    let decisions = Decisions::new(ctx, engine.policy.as_ref());
+    let resolver = Resolver::new(snapshot, &decisions, bytes);
+    let schema = ctx.default_schema.as_deref();
+    match parse::parse(sql, bytes)? {
+        Request::Query(parsed) => resolver.resolve(parsed, schema),
+        Request::Listing(listing) => {
+            let query = listing_query(engine, snapshot, &listing, &decisions, schema)?;
+            match parse::parse(&query, bytes)? {
+                Request::Query(parsed) => resolver.resolve(parsed, schema),
+                Request::Listing(_) => Err(Error::invalid_query("a listing was written as a listing")),
+            }
+        }
+    }
+}
+
+/// The query that answers `SHOW` or `DESCRIBE`.
+fn listing_query(
+    engine: &Engine,
+    snapshot: &CatalogSnapshot,
+    listing: &Listing,
+    decisions: &Decisions<'_>,
+    default_schema: Option<&str>,
+) -> Result<String> {
+    let Listing::Columns { table, .. } = listing else {
+        return Ok(listing.query(&snapshot.catalog_name, &Schema::empty()));
+    };
+    let bytes = engine.settings.limits.statement_text.0;
+    match parse::parse(&format!("SELECT * FROM {table}"), bytes)? {
+        Request::Query(parsed) => {
+            let mut resolution = Resolver::new(snapshot, decisions, bytes).resolve(parsed, default_schema)?;
+            let plan = schema_only(engine, &mut resolution)?;
+            Ok(listing.query(&snapshot.catalog_name, plan.schema().as_arrow()))
+        }
+        Request::Listing(_) => Err(Error::invalid_query(format!("{table} is not the name of a table"))),
+    }
+}
+
+/// The logical plan over tables that have columns and no rows.
+fn schema_only(engine: &Engine, resolution: &mut Resolution) -> Result<LogicalPlan> {
+    let state = engine.runtime.template.planning();
+    let empty = |wanted: &names::Wanted| -> Arc<dyn TableProvider> {
+        let schema = wanted.entry.tables[wanted.table].schema.clone();
+        Arc::new(EmptyTable::new(schema.unwrap_or_else(|| Arc::new(Schema::empty()))))
+    };
+    let providers: Vec<_> = resolution.wanted.iter().map(empty).collect();
+    logical(&state, resolution, &providers)
+}
+
+/// The logical plan of a statement; views are planned first, each after those it stands on.
+fn logical(
+    state: &SessionState,
+    resolution: &mut Resolution,
+    providers: &[Arc<dyn TableProvider>],
+) -> Result<LogicalPlan> {
+    let mut views: Vec<Arc<dyn TableProvider>> = Vec::with_capacity(resolution.views.len());
+    for view in &mut resolution.views {
+        let plan = scope(state, &mut view.scope, providers, &views).map_err(|error| Failure::ContractBroken {
+            product: view.entry.id().name.to_string(),
+            message: format!("its definition does not fit what it stands on: {error}"),
+            hint: error.hint(),
+        })?;
+        views.push(Arc::new(ViewTable::new(plan, None)));
+    }
+    scope(state, &mut resolution.scope, providers, &views)
+}
+
+/// The logical plan of one scope.
+fn scope(
+    state: &SessionState,
+    scope: &mut Scope,
+    providers: &[Arc<dyn TableProvider>],
+    views: &[Arc<dyn TableProvider>],
+) -> Result<LogicalPlan> {
+    let of = |target: &Target| match target {
+        Target::Table(index) => Arc::clone(&providers[*index]),
+        Target::View(index) => Arc::clone(&views[*index]),
+        Target::System(provider) => Arc::clone(provider),
+    };
+    let own: Vec<Arc<dyn TableProvider>> = scope.sources.iter().map(|source| of(&source.target)).collect();
+    let schemas: Vec<SchemaRef> = own.iter().map(|provider| provider.schema()).collect();
+    columns::spell(scope, &schemas)?;
+    let tables: HashMap<TableReference, Arc<dyn TableSource>> =
+        scope.sources.iter().map(|source| source.reference.clone()).zip(own.into_iter().map(provider_as_source)).collect();
+    let tables = Tables { state, tables };
+    Ok(SqlToRel::new(&tables).statement_to_plan(scope.statement.clone())?)
+}
+
+/// The answer's columns: as [`describe`] tells them, unless the physical plan has other types; nullable when either says so.
+fn answer_schema(logical: &Schema, physical: &SchemaRef) -> SchemaRef {
+    let same_types = logical.fields().len() == physical.fields().len()
+        && logical.fields().iter().zip(physical.fields()).all(|(a, b)| a.data_type() == b.data_type());
+    if !same_types {
+        return Arc::clone(physical);
+    }
+    let either = |(a, b): (&Arc<Field>, &Arc<Field>)| -> Field {
+        a.as_ref().clone().with_nullable(a.is_nullable() || b.is_nullable())
+    };
+    let fields: Vec<Field> = logical.fields().iter().zip(physical.fields()).map(either).collect();
+    Arc::new(Schema::new_with_metadata(fields, logical.metadata().clone()))
+}

@@ -1,0 +1,99 @@
+//! From a physical plan to a stream of batches, within the limits of the process.
+//!
+//! In: a planned statement. Out: an [`Answer`](crate::Answer). Holds always:
+//! - nothing runs before it was admitted, and the place is free again when the stream ends or is dropped;
+//! - memory and spill space have one limit for all queries; stores and caches are never shared by path;
+//! - no task outlives the stream it works for.
+//!
+//! Start reading at [`Executor`].
+
+pub(crate) mod admission;
+mod memory;
+pub(crate) mod session;
+mod stream;
+
+use std::fmt;
+use std::sync::Arc;
+
+use arrow::array::RecordBatch;
+use arrow::datatypes::SchemaRef;
+use datafusion::execution::{SendableRecordBatchStream, TaskContext};
+use datafusion::physical_plan::{ExecutionPlan, execute_stream};
+
+use crate::context::QueryContext;
+use crate::engine::Answer;
+use crate::error::{Error, Result};
+use crate::settings::Settings;
+use crate::version::VersionVector;
+use admission::Admission;
+use session::Template;
+use stream::AnswerStream;
+
+/// Runs physical plans: in this process, or on many machines.
+pub trait Executor: fmt::Debug + Send + Sync {
+    /// Starts a plan; dropping the stream must stop all of its work.
+    ///
+    /// # Errors
+    /// What the plan says when it starts.
+    fn execute(&self, plan: Arc<dyn ExecutionPlan>, task: Arc<TaskContext>) -> Result<SendableRecordBatchStream>;
+}
+
+/// Runs plans in this process.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct LocalExecutor;
+
+impl Executor for LocalExecutor {
+    fn execute(&self, plan: Arc<dyn ExecutionPlan>, task: Arc<TaskContext>) -> Result<SendableRecordBatchStream> {
+        Ok(execute_stream(plan, task)?)
+    }
+}
+
+/// What all queries of a process share.
+#[derive(Debug)]
+pub(crate) struct Runtime {
+    pub(crate) template: Template,
+    pub(crate) admission: Admission,
+    executor: Arc<dyn Executor>,
+}
+
+impl Runtime {
+    /// # Errors
+    /// [`crate::Failure::InvalidConfiguration`] when the spill folder cannot be used.
+    pub(crate) fn new(settings: &Settings, executor: Arc<dyn Executor>) -> Result<Self> {
+        Ok(Self {
+            template: Template::new(&settings.limits)?,
+            admission: Admission::new(&settings.limits),
+            executor,
+        })
+    }
+}
+
+/// A plan that is ready to run.
+pub(crate) struct Runnable {
+    pub(crate) ctx: QueryContext,
+    pub(crate) schema: SchemaRef,
+    pub(crate) plan: Arc<dyn ExecutionPlan>,
+    pub(crate) task: Arc<TaskContext>,
+    pub(crate) versions: VersionVector,
+    /// A batch that goes before the plan's: the first rows of `EXPLAIN`.
+    pub(crate) head: Option<RecordBatch>,
+    /// The products that are read, for errors of storage.
+    pub(crate) products: Arc<[String]>,
+}
+
+/// Waits for a place and starts the work.
+///
+/// # Errors
+/// [`crate::Failure::Exhausted`] when too many queries wait; cancellation and deadline of the context.
+pub(crate) async fn run(runtime: &Runtime, runnable: Runnable) -> Result<Answer> {
+    let Runnable { ctx, schema, plan, task, versions, head, products } = runnable;
+    let place = runtime.admission.enter(&ctx).await?;
+    ctx.bounded(std::future::ready(Ok(()))).await?;
+    let batches = runtime
+        .executor
+        .execute(Arc::clone(&plan), task)
+        .map_err(|error| Error::from_datafusion(error.into(), &products))?;
+    let stream = AnswerStream::new(&ctx, Arc::clone(&schema), head, (batches, plan), place, products);
+    let usage = Arc::clone(&ctx.usage);
+    Ok(Answer { schema, stream: Box::pin(stream), versions, usage, context: ctx })
+}

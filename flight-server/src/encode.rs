@@ -1,0 +1,140 @@
+//! Record batches as Flight messages of a bounded size.
+//!
+//! In: batches with the wire schema. Out: messages whose encoded size was measured, never guessed.
+//! Holds always:
+//! - no message is larger than the limit: a batch is halved until it fits, and one row that does not fit is an error that
+//!   names its largest column;
+//! - rows keep their order, and none is lost or repeated;
+//! - at most one batch's messages wait here.
+//!
+//! Start reading at [`Encoder::encode`].
+
+use std::collections::VecDeque;
+use std::fmt;
+use std::sync::Arc;
+
+use arrow::array::{Array, RecordBatch, RecordBatchOptions};
+use arrow::datatypes::Schema;
+use arrow::error::ArrowError;
+use arrow::ipc::writer::{DictionaryTracker, IpcDataGenerator, IpcWriteContext, IpcWriteOptions};
+use arrow_flight::{FlightData, SchemaAsIpc};
+use prost::Message;
+
+use crate::status::{Fault, Outcome};
+use crate::wire::compact;
+
+/// Encodes the messages of one stream.
+pub(crate) struct Encoder {
+    options: IpcWriteOptions,
+    tracker: DictionaryTracker,
+    scratch: IpcWriteContext,
+    /// Messages are cut to about this size, bytes.
+    target: usize,
+    /// No message is larger, bytes.
+    limit: usize,
+}
+
+impl fmt::Debug for Encoder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Encoder").field("target", &self.target).field("limit", &self.limit).finish_non_exhaustive()
+    }
+}
+
+impl Encoder {
+    /// An encoder for messages of about `target` and at most `limit` bytes.
+    pub(crate) fn new((target, limit): (usize, usize)) -> Self {
+        Self {
+            options: IpcWriteOptions::default(),
+            tracker: DictionaryTracker::new(false),
+            scratch: IpcWriteContext::default(),
+            target: target.clamp(1, limit),
+            limit,
+        }
+    }
+
+    /// The first message of every stream.
+    pub(crate) fn schema(&self, schema: &Schema) -> FlightData {
+        SchemaAsIpc::new(schema, &self.options).into()
+    }
+
+    /// Appends the messages of one batch; none for a batch without rows.
+    ///
+    /// # Errors
+    /// A single row is larger than the limit.
+    pub(crate) fn encode(&mut self, batch: &RecordBatch, out: &mut VecDeque<FlightData>) -> Outcome<()> {
+        let rows = batch.num_rows();
+        let parts = estimated_bytes(batch).div_ceil(self.target).max(1);
+        let step = rows.div_ceil(parts).max(1);
+        for start in (0..rows).step_by(step) {
+            self.encode_part(&batch.slice(start, step.min(rows - start)), out)?;
+        }
+        Ok(())
+    }
+
+    /// Encodes rows, halving them until the messages fit.
+    fn encode_part(&mut self, part: &RecordBatch, out: &mut VecDeque<FlightData>) -> Outcome<()> {
+        // Rows on a stack instead of recursion: the last one is the next to be sent.
+        let mut waiting = vec![part.clone()];
+        while let Some(part) = waiting.pop() {
+            let message = self.message(&part)?;
+            if message.encoded_len() <= self.limit {
+                out.push_back(message);
+                continue;
+            }
+            drop(message);
+            let rows = part.num_rows();
+            if rows <= 1 {
+                return Err(self.too_large(&part));
+            }
+            waiting.push(part.slice(rows / 2, rows - rows / 2));
+            waiting.push(part.slice(0, rows / 2));
+        }
+        Ok(())
+    }
+
+    /// One message with exactly these rows.
+    fn message(&mut self, batch: &RecordBatch) -> Outcome<FlightData> {
+        let encoded = compacted(batch).and_then(|batch| {
+            IpcDataGenerator::default().encode(&batch, &mut self.tracker, &self.options, &mut self.scratch)
+        });
+        match encoded {
+            Ok((dictionaries, message)) if dictionaries.is_empty() => Ok(message.into()),
+            Ok(_) => Err(Fault::internal("encoding rows", &"a dictionary reached the wire")),
+            Err(error) => Err(Fault::internal("encoding rows", &error)),
+        }
+    }
+
+    /// The error for one row that no message can hold; names the column that makes it so.
+    fn too_large(&mut self, row: &RecordBatch) -> Fault {
+        let limit = self.limit;
+        let sizes = (0..row.num_columns()).filter_map(|column| {
+            let one = row.project(&[column]).ok()?;
+            Some((self.message(&one).ok()?.encoded_len(), column))
+        });
+        match sizes.max() {
+            Some((bytes, column)) => Fault::exhausted(format!(
+                "one value of column \"{}\" takes {bytes} bytes, and a message may take {limit}",
+                row.schema_ref().field(column).name()
+            )),
+            None => Fault::exhausted(format!("one row takes more than the {limit} bytes that a message may take")),
+        }
+        .hint("Ask for larger messages with the header `x-meshweave-max-message-bytes`, or for a part of the value.")
+    }
+}
+
+/// Encoded size of the rows that a batch shows, about; views and shared buffers may make the true size larger.
+fn estimated_bytes(batch: &RecordBatch) -> usize {
+    let of = |column: &arrow::array::ArrayRef| {
+        column.to_data().get_slice_memory_size().unwrap_or_else(|_| column.get_buffer_memory_size())
+    };
+    batch.columns().iter().map(of).sum()
+}
+
+fn compacted(batch: &RecordBatch) -> Result<RecordBatch, ArrowError> {
+    let columns = batch.columns().iter().map(compact).collect::<Result<Vec<_>, _>>()?;
+    let options = RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
+    RecordBatch::try_new_with_options(Arc::clone(batch.schema_ref()), columns, &options)
+}
+
+#[cfg(test)]
+mod tests;

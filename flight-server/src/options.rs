@@ -1,0 +1,72 @@
+//! What one server is told when it starts: who may call, how long tickets live, and the size of everything it holds.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use meshweave_engine::Principal;
+use meshweave_engine::identity::{Authenticator, LocalPrincipal};
+
+use crate::ticket::TicketKey;
+
+/// Settings of one server; every queue, window and message has its size here.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// Tells who calls; one that does not tell callers apart is served on loopback addresses only.
+    pub authenticator: Arc<dyn Authenticator>,
+    /// The first signs tickets, every one verifies; none: a random key, so that tickets end with the process.
+    pub ticket_keys: Vec<TicketKey>,
+    /// How long after planning a statement can be fetched.
+    pub ticket_lifetime: Duration,
+    /// How long a prepared statement can be used.
+    pub handle_lifetime: Duration,
+    /// How long a login can be used.
+    pub login_lifetime: Duration,
+    /// Largest message that is accepted, bytes; drivers send batches unsplit.
+    pub max_request_bytes: usize,
+    /// Parameter rows that one prepared statement may hold, bytes as Arrow IPC.
+    pub max_parameter_bytes: usize,
+    /// Messages with rows are cut to about this size, bytes.
+    pub target_message_bytes: usize,
+    /// No message is larger, bytes, unless the client asks for more.
+    pub max_message_bytes: usize,
+    /// What a client may ask for at most (`x-meshweave-max-message-bytes`), bytes.
+    pub max_negotiated_message_bytes: usize,
+    /// HTTP/2 window of one stream, bytes: what a slow reader holds here at most.
+    pub stream_window_bytes: u32,
+    /// HTTP/2 window of one connection, bytes.
+    pub connection_window_bytes: u32,
+    /// Calls at a time on one connection.
+    pub calls_per_connection: u32,
+    /// Pause between pings on idle connections.
+    pub keepalive: Duration,
+    /// After the shutdown began, how long running streams may go on.
+    pub drain: Duration,
+}
+
+impl Options {
+    /// The usual sizes, for callers that are all `principal`.
+    pub fn new(principal: Principal) -> Self {
+        Self::with_authenticator(Arc::new(LocalPrincipal(principal)))
+    }
+
+    /// The usual sizes, for callers that `authenticator` tells apart.
+    pub fn with_authenticator(authenticator: Arc<dyn Authenticator>) -> Self {
+        Self {
+            authenticator,
+            ticket_keys: Vec::new(),
+            ticket_lifetime: Duration::from_secs(3600),
+            handle_lifetime: Duration::from_secs(24 * 3600),
+            login_lifetime: Duration::from_secs(12 * 3600),
+            max_request_bytes: 64 << 20,
+            max_parameter_bytes: 2 << 20,
+            target_message_bytes: 2 << 20,
+            max_message_bytes: (4 << 20) - 1,
+            max_negotiated_message_bytes: 64 << 20,
+            stream_window_bytes: 4 << 20,
+            connection_window_bytes: 16 << 20,
+            calls_per_connection: 128,
+            keepalive: Duration::from_secs(30),
+            drain: Duration::from_secs(10),
+        }
+    }
+}

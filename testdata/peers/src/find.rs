@@ -1,0 +1,55 @@
+//! Finds the programs that tests need, where `cargo xtask test` put them.
+//!
+//! Start reading at [`s3_program`].
+
+use std::path::PathBuf;
+
+use anyhow::{Result, bail};
+
+/// How the S3 server is installed by hand.
+const INSTALL_S3: &str = "go install github.com/versity/versitygw/cmd/versitygw@v1.8.0";
+
+/// The S3 server's program: in the tests' environment, else on the path, else where Go installs.
+///
+/// # Errors
+/// When it is nowhere; the message names the command that installs it.
+pub fn s3_program() -> Result<PathBuf> {
+    let name = "versitygw";
+    let mut places: Vec<PathBuf> = test_environment().into_iter().map(|folder| folder.join("bin").join(name)).collect();
+    if let Some(path) = variable("PATH") {
+        places.extend(std::env::split_paths(&path).map(|folder| folder.join(name)));
+    }
+    places.extend(variable("HOME").map(|home| PathBuf::from(home).join("go/bin").join(name)));
+    match places.into_iter().find(|place| place.is_file()) {
+        Some(program) => Ok(program),
+        None => bail!("the S3 server \"{name}\" is missing; run `cargo xtask test`, or install it with `{INSTALL_S3}`"),
+    }
+}
+
+/// The interpreter of the tests' Python environment.
+///
+/// # Errors
+/// When it was not installed; the message names the command that does.
+pub fn python() -> Result<PathBuf> {
+    let Some(folder) = test_environment() else {
+        bail!("MESHWEAVE_TEST_ENV is not set, so there is no Python for tests; run `cargo xtask test`");
+    };
+    let interpreter = folder.join("venv/bin/python");
+    if !interpreter.is_file() {
+        bail!("the tests' Python \"{}\" is missing; run `cargo xtask test`", interpreter.display());
+    }
+    Ok(interpreter)
+}
+
+/// The folder that `cargo xtask test` installs into.
+fn test_environment() -> Option<PathBuf> {
+    variable("MESHWEAVE_TEST_ENV").map(PathBuf::from)
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "a test's environment says where its programs are; this is the one place that looks"
+)]
+fn variable(name: &str) -> Option<std::ffi::OsString> {
+    std::env::var_os(name)
+}

@@ -1,0 +1,5 @@
+//! The test servers, tested: rights, conditions, counting, hooks, and that nothing stays behind.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+
+mod proxy;
+mod s3;
