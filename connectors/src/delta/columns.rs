@@ -9,7 +9,8 @@
 
 use std::sync::Arc;
 
-use arrow::datatypes::{DataType, Field, FieldRef, Schema, SchemaRef};
+use arrow::array::{Array, AsArray};
+use arrow::datatypes::{DataType, Field, FieldRef, Int64Type, Schema, SchemaRef};
 use deltalake::kernel::engine::arrow_conversion::TryIntoArrow;
 use meshweave_engine::connect::Port;
 use meshweave_engine::{Failure, Result};
@@ -59,7 +60,11 @@ pub(super) fn check(port: &Port, loaded: &Loaded, promised: &Schema) -> Result<(
     let mut broken: Vec<String> = Vec::new();
     for field in promised.fields() {
         match stored.field_with_name(field.name()) {
-            Ok(found) if keeps(field.data_type(), found.data_type()) => {}
+            Ok(found) if keeps(field.data_type(), found.data_type()) => {
+                if let Some(nulls) = (!field.is_nullable() && found.is_nullable()).then(|| known_nulls(loaded, field.name())) {
+                    broken.extend((nulls > 0).then(|| format!("column \"{}\" promises no nulls and holds {nulls}", field.name())));
+                }
+            }
             Ok(found) => broken.push(format!(
                 "column \"{}\" is promised as {} and stored as {}",
                 field.name(),
@@ -78,6 +83,22 @@ pub(super) fn check(port: &Port, loaded: &Loaded, promised: &Schema) -> Result<(
         hint: Some("Register a version of the contract that says what is stored, or mend the table.".to_owned()),
     }
     .into())
+}
+
+/// Nulls that the log counts in a column; files with deleted rows count as none, for their nulls may be the deleted ones.
+fn known_nulls(loaded: &Loaded, column: &str) -> u64 {
+    let Ok(files) = loaded.state.add_actions_table(true) else { return 0 };
+    let deleted = files.column_by_name("deletion_vector.cardinality");
+    let whole = |row: usize| deleted.is_none_or(|vectors| vectors.is_null(row));
+    let count = |name: &str| files.column_by_name(&format!("{name}.{column}"));
+    if let Some(values) = count("partition") {
+        let rows = files.column_by_name("num_records").and_then(|rows| rows.as_primitive_opt::<Int64Type>());
+        let of = |row: usize| rows.filter(|r| r.is_valid(row)).map_or(1, |r| r.value(row));
+        let nulls = (0..files.num_rows()).filter(|&row| values.is_null(row) && whole(row));
+        return nulls.map(|row| of(row).unsigned_abs()).sum();
+    }
+    let Some(counts) = count("null_count").and_then(|counts| counts.as_primitive_opt::<Int64Type>()) else { return 0 };
+    (0..files.num_rows()).filter(|&row| counts.is_valid(row) && whole(row)).map(|row| counts.value(row).unsigned_abs()).sum()
 }
 
 fn missing(name: &str, stored: &Schema) -> String {

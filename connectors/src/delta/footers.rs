@@ -130,3 +130,75 @@ impl Cache<Path, CachedFileMetadataEntry> for Scoped {
         self.mine().into_iter().filter_map(|(full, path)| Some((path, all.remove(&full)?))).collect()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::any::Any;
+
+    use chrono::DateTime;
+    use datafusion::execution::cache::cache_manager::FileMetadata;
+    use object_store::ObjectMeta;
+
+    use super::*;
+
+    #[derive(Debug)]
+    struct Footer(usize);
+
+    impl FileMetadata for Footer {
+        fn as_any(&self) -> &dyn Any {
+            self
+        }
+
+        fn memory_size(&self) -> usize {
+            self.0
+        }
+
+        fn extra_info(&self) -> HashMap<String, String> {
+            HashMap::new()
+        }
+    }
+
+    fn entry(path: &Path, size: usize) -> CachedFileMetadataEntry {
+        let meta = ObjectMeta {
+            location: path.clone(),
+            last_modified: DateTime::UNIX_EPOCH,
+            size: 1,
+            e_tag: None,
+            version: None,
+        };
+        CachedFileMetadataEntry::new(meta, Arc::new(Footer(size)))
+    }
+
+    fn scoped(cache: &FooterCache, scope: &str) -> Scoped {
+        Scoped { shared: Arc::clone(&cache.0), scope: scope.to_owned() }
+    }
+
+    #[test]
+    fn a_scope_sees_its_own_entries_only() {
+        let cache = FooterCache::new(1 << 20);
+        let (one, two) = (scoped(&cache, "one"), scoped(&cache, "two"));
+        let path = Path::from("p=1/a.parquet");
+        one.put(&path, entry(&path, 10));
+        assert!(one.contains_key(&path) && one.get(&path).is_some());
+        assert!(!two.contains_key(&path) && two.get(&path).is_none() && two.is_empty());
+        assert_eq!(one.list_entries().into_keys().collect::<Vec<_>>(), [path.clone()]);
+        two.clear();
+        assert_eq!(one.len(), 1);
+        one.clear();
+        assert!(one.is_empty());
+    }
+
+    #[test]
+    fn all_scopes_share_one_budget_that_no_session_changes() {
+        let cache = FooterCache::new(1000);
+        for scope in ["a", "b", "c", "d"] {
+            let scope = scoped(&cache, scope);
+            scope.update_cache_limit(usize::MAX);
+            let path = Path::from("file");
+            scope.put(&path, entry(&path, 400));
+        }
+        assert_eq!(cache.0.cache_limit(), 1000);
+        assert!(cache.0.len() <= 2, "{cache:?}");
+        assert!(!scoped(&cache, "a").contains_key(&Path::from("file")), "the oldest goes first");
+    }
+}

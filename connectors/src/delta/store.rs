@@ -21,8 +21,8 @@ use deltalake::logstore::{LogStore, StorageConfig, default_logstore};
 use futures::stream::{self, BoxStream};
 use futures::{StreamExt, TryStreamExt};
 use meshweave_engine::connect::Port;
-use meshweave_engine::context::Usage;
 use meshweave_engine::storage::StoreId;
+use meshweave_engine::storage::meter::MeteredStore;
 use meshweave_engine::{Error, Failure, QueryContext, Result};
 use object_store::path::Path;
 use object_store::prefix::PrefixStore;
@@ -78,11 +78,11 @@ impl TableFolder {
     pub(super) fn new(ctx: &QueryContext, port: &Port, stop: CancellationToken) -> Result<Self> {
         let location = &port.location;
         let id = FolderId { store: location.store_id.clone(), path: location.path.clone() };
+        let (usage, store) = (Arc::clone(&ctx.usage), Arc::clone(&location.store));
+        let metered: Arc<dyn ObjectStore> = Arc::new(MeteredStore::new(store, location.is_local(), usage, stop));
         let store = FolderStore {
-            inner: PrefixStore::new(Arc::clone(&location.store), location.path.clone()),
+            inner: PrefixStore::new(metered, location.path.clone()),
             key: port.key.clone(),
-            usage: Arc::clone(&ctx.usage),
-            stop,
         };
         let root = synthetic_root(&id)?;
         Ok(Self { id, key: port.key.clone(), place: location.url.to_string(), store: Arc::new(store), root })
@@ -124,8 +124,6 @@ fn synthetic_root(id: &FolderId) -> Result<Url> {
 struct FolderStore {
     inner: PrefixStore<Arc<dyn ObjectStore>>,
     key: String,
-    usage: Arc<Usage>,
-    stop: CancellationToken,
 }
 
 impl fmt::Debug for FolderStore {
@@ -141,15 +139,6 @@ impl fmt::Display for FolderStore {
 }
 
 impl FolderStore {
-    /// Counts a request, or refuses it after a cancellation.
-    fn ask(&self) -> StoreResult<()> {
-        if self.stop.is_cancelled() {
-            return Err(carried(Failure::Cancelled.into()));
-        }
-        self.usage.add_request();
-        Ok(())
-    }
-
     /// Says whose file is missing. The log is left alone: its readers know what a missing entry means.
     fn explain(&self, path: &Path, error: StoreError) -> StoreError {
         let in_log = path.parts().next().is_some_and(|part| part.as_ref() == LOG_FOLDER);
@@ -198,20 +187,11 @@ impl ObjectStore for FolderStore {
     }
 
     async fn get_opts(&self, location: &Path, options: GetOptions) -> StoreResult<GetResult> {
-        self.ask()?;
-        let head = options.head;
-        let found = self.inner.get_opts(location, options).await.map_err(|e| self.explain(location, e))?;
-        if !head {
-            self.usage.add_bytes(found.range.end.saturating_sub(found.range.start));
-        }
-        Ok(found)
+        self.inner.get_opts(location, options).await.map_err(|e| self.explain(location, e))
     }
 
     async fn get_ranges(&self, location: &Path, ranges: &[Range<u64>]) -> StoreResult<Vec<Bytes>> {
-        self.ask()?;
-        let found = self.inner.get_ranges(location, ranges).await.map_err(|e| self.explain(location, e))?;
-        self.usage.add_bytes(found.iter().map(|part| part.len() as u64).sum());
-        Ok(found)
+        self.inner.get_ranges(location, ranges).await.map_err(|e| self.explain(location, e))
     }
 
     fn delete_stream(&self, locations: BoxStream<'static, StoreResult<Path>>) -> BoxStream<'static, StoreResult<Path>> {
@@ -220,21 +200,14 @@ impl ObjectStore for FolderStore {
     }
 
     fn list(&self, prefix: Option<&Path>) -> BoxStream<'static, StoreResult<ObjectMeta>> {
-        match self.ask() {
-            Ok(()) => sorted(self.inner.list(prefix)),
-            Err(error) => stream::once(async { Err(error) }).boxed(),
-        }
+        sorted(self.inner.list(prefix))
     }
 
     fn list_with_offset(&self, prefix: Option<&Path>, offset: &Path) -> BoxStream<'static, StoreResult<ObjectMeta>> {
-        match self.ask() {
-            Ok(()) => sorted(self.inner.list_with_offset(prefix, offset)),
-            Err(error) => stream::once(async { Err(error) }).boxed(),
-        }
+        sorted(self.inner.list_with_offset(prefix, offset))
     }
 
     async fn list_with_delimiter(&self, prefix: Option<&Path>) -> StoreResult<ListResult> {
-        self.ask()?;
         self.inner.list_with_delimiter(prefix).await
     }
 

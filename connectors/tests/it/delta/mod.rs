@@ -1,0 +1,10 @@
+//! The Delta connector: tables that deltalake writes here, and tables that Spark wrote once.
+
+mod cancellation;
+mod collision;
+mod columns;
+mod conformance;
+mod filters;
+mod spark;
+mod support;
+mod travel;
