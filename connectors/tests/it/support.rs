@@ -176,9 +176,8 @@ fn split(table: &NewTable, batch: &RecordBatch) -> (String, RecordBatch) {
         let text = if value.is_null() { "__HIVE_DEFAULT_PARTITION__".to_owned() } else { encoded(&value.to_string()) };
         folders.push_str(&format!("{column}={text}/"));
     }
-    let kept: Vec<usize> = (0..batch.num_columns())
-        .filter(|i| !table.partition_by.contains(batch.schema().field(*i).name()))
-        .collect();
+    let kept: Vec<usize> =
+        (0..batch.num_columns()).filter(|i| !table.partition_by.contains(batch.schema().field(*i).name())).collect();
     (folders, batch.project(&kept).unwrap())
 }
 

@@ -26,7 +26,8 @@ const PATH: &str = "orders/part-0.parquet";
 
 /// Two files of equal size; the first holds 0..1000, the second 1000000..1001000.
 fn contents() -> [Bytes; 2] {
-    let files = [0, 1_000_000].map(|from| file(&numbers(from..from + ROWS), row_groups_of(250).set_dictionary_enabled(false)));
+    let files =
+        [0, 1_000_000].map(|from| file(&numbers(from..from + ROWS), row_groups_of(250).set_dictionary_enabled(false)));
     assert_eq!(files[0].len(), files[1].len(), "the files must not differ in size");
     files
 }

@@ -31,7 +31,8 @@ async fn check(predicate: Option<Expr>) {
     };
     let given = rows_of(&reading.query(shape).await.unwrap()).unwrap();
 
-    let memory = datafusion::catalog::MemTable::try_new(Arc::clone(&table.schema), vec![table.batches.clone()]).unwrap();
+    let memory =
+        datafusion::catalog::MemTable::try_new(Arc::clone(&table.schema), vec![table.batches.clone()]).unwrap();
     let mut oracle = read(&connector(), &context(), &port).await;
     oracle.opened.provider = Arc::new(memory);
     let expected = rows_of(&oracle.query(shape).await.unwrap()).unwrap();
@@ -65,7 +66,7 @@ async fn counts_and_bounds_need_no_scan() {
     let port = fixture.create("facts", &table, &Arc::new(WatchedStore::default())).await.unwrap();
     let reading = read(&connector(), &context(), &port).await;
     let cases: [(Vec<Expr>, bool); 3] = [
-        (vec![count(lit(1)), min(ident("id")), max(ident("day")), count(ident("price"))], true),
+        (vec![count(lit(1_i64)), min(ident("id")), max(ident("day")), count(ident("price"))], true),
         (vec![max(ident("amount"))], false),
         (vec![count(ident("tags"))], false),
     ];
