@@ -106,6 +106,9 @@ impl ParquetTable {
             opened.extend(landed);
             at_once = at_once.saturating_mul(2);
         }
+        if let Some(limit) = limit {
+            opened.truncate(enough(opened.iter().map(|(_, footer)| footer.rows()), limit as u64));
+        }
         Ok(opened)
     }
 
@@ -230,6 +233,17 @@ impl ParquetTable {
         file.statistics = Some(Arc::new(statistics));
         file
     }
+}
+
+/// How many files, from the first on, hold `limit` rows; at least one.
+fn enough(rows: impl Iterator<Item = u64>, limit: u64) -> usize {
+    let mut seen = 0_u64;
+    let before = rows.take_while(|rows| {
+        let is_short = seen < limit;
+        seen += rows;
+        is_short
+    });
+    before.count().max(1)
 }
 
 fn chunk_bytes(group: &RowGroupMetaData, leaves: &[bool]) -> u64 {

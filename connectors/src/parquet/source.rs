@@ -40,7 +40,7 @@ impl Source {
         Self {
             product: port.product.name.to_string().into(),
             store_id: location.store_id.clone(),
-            store: counted(ctx, location),
+            store: location.metered(ctx),
             is_local: location.url.scheme() == "file",
         }
     }
@@ -103,11 +103,6 @@ impl Source {
         }
         .into()
     }
-}
-
-/// The query's own view of a location's store.
-fn counted(_ctx: &QueryContext, location: &meshweave_engine::storage::Location) -> Arc<dyn ObjectStore> {
-    Arc::clone(&location.store)
 }
 
 fn condition(file: &ObjectMeta) -> GetOptions {

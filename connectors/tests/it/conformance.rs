@@ -4,20 +4,21 @@ use std::sync::Arc;
 
 use arrow::array::RecordBatch;
 use async_trait::async_trait;
-use datafusion::catalog::{Session, TableProvider};
 use datafusion::catalog::memory::MemorySourceConfig;
+use datafusion::catalog::{Session, TableProvider};
 use datafusion::error::Result as PlanResult;
 use datafusion::logical_expr::{Expr, TableProviderFilterPushDown, TableType};
 use datafusion::physical_plan::{ExecutionPlan, collect};
 use meshweave_connectors::conformance::{CHECKS, run};
 use meshweave_engine::connect::{AsOf, Capabilities, Connector, Observed, Opened, Pinned, Port};
 use meshweave_engine::{QueryContext, Result};
+use meshweave_test_peers::S3Server;
 use object_store::memory::InMemory;
 
 use crate::support::{ParquetFixture, Place, connector};
 
 fn in_memory() -> ParquetFixture {
-    ParquetFixture::new(Place::Memory(Arc::new(InMemory::new())))
+    ParquetFixture::new(Place::Store(Arc::new(InMemory::new())))
 }
 
 async fn check(fixture: ParquetFixture, expected_failures: &[&str]) {
@@ -36,6 +37,14 @@ async fn parquet_in_memory_passes() {
 #[tokio::test]
 async fn parquet_in_local_files_passes() {
     check(ParquetFixture::new(Place::Local(tempfile::tempdir().unwrap())), &[]).await;
+}
+
+#[tokio::test]
+async fn parquet_on_s3_passes() {
+    let server = S3Server::start().await.unwrap();
+    server.create_bucket("conformance").unwrap();
+    let store = server.root().store(&server.url(), "conformance").unwrap();
+    check(ParquetFixture::new(Place::Store(Arc::new(store))), &[]).await;
 }
 
 #[tokio::test]

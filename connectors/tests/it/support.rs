@@ -15,7 +15,6 @@ use meshweave_engine::settings::Settings;
 use meshweave_engine::storage::{Location, StoreId};
 use meshweave_engine::{Failure, QueryContext};
 use object_store::local::LocalFileSystem;
-use object_store::memory::InMemory;
 use object_store::path::Path;
 use object_store::{ObjectStore, ObjectStoreExt};
 use parquet::arrow::ArrowWriter;
@@ -127,8 +126,8 @@ pub(crate) fn is_changed(error: &meshweave_engine::Error) -> bool {
 /// Where the fixture keeps its tables.
 #[derive(Debug)]
 pub(crate) enum Place {
-    /// In memory; a store with ETags and conditions.
-    Memory(Arc<InMemory>),
+    /// In a store with ETags and conditions.
+    Store(Arc<dyn ObjectStore>),
     /// In a temporary folder.
     Local(tempfile::TempDir),
 }
@@ -151,7 +150,7 @@ impl ParquetFixture {
 
     fn store(&self) -> (Arc<dyn ObjectStore>, &'static str) {
         match &self.place {
-            Place::Memory(store) => (Arc::clone(store) as _, "memory"),
+            Place::Store(store) => (Arc::clone(store), "remote"),
             Place::Local(folder) => (Arc::new(LocalFileSystem::new_with_prefix(folder.path()).unwrap()), "local"),
         }
     }
@@ -177,9 +176,8 @@ fn split(table: &NewTable, batch: &RecordBatch) -> (String, RecordBatch) {
         let text = if value.is_null() { "__HIVE_DEFAULT_PARTITION__".to_owned() } else { encoded(&value.to_string()) };
         folders.push_str(&format!("{column}={text}/"));
     }
-    let kept: Vec<usize> = (0..batch.num_columns())
-        .filter(|i| !table.partition_by.contains(batch.schema().field(*i).name()))
-        .collect();
+    let kept: Vec<usize> =
+        (0..batch.num_columns()).filter(|i| !table.partition_by.contains(batch.schema().field(*i).name())).collect();
     (folders, batch.project(&kept).unwrap())
 }
 

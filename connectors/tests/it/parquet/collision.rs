@@ -13,6 +13,7 @@ use datafusion::functions_aggregate::expr_fn::{count, max, min};
 use datafusion::logical_expr::{Expr, LogicalPlanBuilder, col, lit};
 use meshweave_connectors::conformance::{Reading, rows_of};
 use meshweave_engine::connect::Opened;
+use meshweave_test_peers::S3Server;
 use object_store::ObjectStore;
 use object_store::local::LocalFileSystem;
 use object_store::memory::InMemory;
@@ -25,7 +26,8 @@ const PATH: &str = "orders/part-0.parquet";
 
 /// Two files of equal size; the first holds 0..1000, the second 1000000..1001000.
 fn contents() -> [Bytes; 2] {
-    let files = [0, 1_000_000].map(|from| file(&numbers(from..from + ROWS), row_groups_of(250).set_dictionary_enabled(false)));
+    let files =
+        [0, 1_000_000].map(|from| file(&numbers(from..from + ROWS), row_groups_of(250).set_dictionary_enabled(false)));
     assert_eq!(files[0].len(), files[1].len(), "the files must not differ in size");
     files
 }
@@ -93,6 +95,22 @@ async fn equal_path_size_and_etag() {
     let (one, other) = (Arc::clone(&stores[0]), Arc::clone(&stores[1]));
     assert_eq!(etag(Arc::clone(&one)).await, etag(Arc::clone(&other)).await, "only the store may differ");
     each_has_its_own_rows([one, other], ["a", "b"]).await;
+}
+
+#[tokio::test]
+async fn equal_path_size_and_time_on_s3() {
+    let server = S3Server::start().await.unwrap();
+    let time = SystemTime::UNIX_EPOCH + Duration::from_secs(1_700_000_000);
+    let mut stores: Vec<Arc<dyn ObjectStore>> = Vec::new();
+    for (bucket, bytes) in ["bucket-one", "bucket-two"].into_iter().zip(contents()) {
+        server.create_bucket(bucket).unwrap();
+        let store = server.root().store(&server.url(), bucket).unwrap();
+        put_bytes(&store, PATH, bytes).await;
+        let object = File::options().write(true).open(server.folder().join(bucket).join(PATH)).unwrap();
+        object.set_modified(time).unwrap();
+        stores.push(Arc::new(store));
+    }
+    each_has_its_own_rows([Arc::clone(&stores[0]), Arc::clone(&stores[1])], ["s3-one", "s3-two"]).await;
 }
 
 /// A control: while this is so, DataFusion's own caches must stay out of the way. When it fails, upstream has mended it.

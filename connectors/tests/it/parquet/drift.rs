@@ -16,7 +16,8 @@ use object_store::memory::InMemory;
 use crate::support::{all_rows, connector, context, failure, port, put, read};
 
 fn batch(columns: &[(&str, ArrayRef, bool)]) -> RecordBatch {
-    let fields: Vec<_> = columns.iter().map(|(name, array, null)| Field::new(*name, array.data_type().clone(), *null)).collect();
+    let fields: Vec<_> =
+        columns.iter().map(|(name, array, null)| Field::new(*name, array.data_type().clone(), *null)).collect();
     let arrays = columns.iter().map(|(_, array, _)| Arc::clone(array)).collect();
     RecordBatch::try_new(Arc::new(Schema::new(fields)), arrays).unwrap()
 }
@@ -86,7 +87,11 @@ async fn widened_and_added_columns_are_read_as_promised() {
         (ident("d").lt(lit(datafusion::common::ScalarValue::Decimal128(Some(20_000), 12, 4))), 1),
         (ident("added").is_null(), 2),
         (ident("added").eq(lit("new")), 1),
-        (ident("t").gt(lit(datafusion::common::ScalarValue::TimestampMicrosecond(Some(3_000_000), Some("UTC".into())))), 1),
+        (
+            ident("t")
+                .gt(lit(datafusion::common::ScalarValue::TimestampMicrosecond(Some(3_000_000), Some("UTC".into())))),
+            1,
+        ),
     ] {
         let found = rows_of(&reading.query(|plan| plan.filter(predicate.clone())).await.unwrap()).unwrap();
         assert_eq!(found.len(), rows, "{predicate}: {found:?}");
@@ -183,7 +188,6 @@ async fn nested_columns_widen_and_grow() {
         ("m", map.data_type().clone(), true),
     ]);
     let port = table(&files, Some(promised)).await;
-    let expected =
-        [r#""{a: 1, b: NULL}" | "[1, NULL]" | "{k: v}""#, r#""{a: 2, b: b}" | "[]" | "{k: v}""#];
+    let expected = [r#""{a: 1, b: NULL}" | "[1, NULL]" | "{k: v}""#, r#""{a: 2, b: b}" | "[]" | "{k: v}""#];
     assert_eq!(all_rows(&connector(), &port).await, expected);
 }

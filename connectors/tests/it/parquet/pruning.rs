@@ -25,8 +25,7 @@ fn wide(from: i64) -> RecordBatch {
     let texts: StringArray = ids.iter().map(|id| Some(format!("{:0>200}", id * 7919))).collect();
     #[allow(clippy::cast_precision_loss, reason = "small numbers")]
     let floats: Float64Array = ids.iter().map(|id| Some(if *id == 1100 { f64::NAN } else { *id as f64 })).collect();
-    let columns: Vec<arrow::array::ArrayRef> =
-        vec![Arc::new(Int64Array::from(ids)), Arc::new(texts), Arc::new(floats)];
+    let columns: Vec<arrow::array::ArrayRef> = vec![Arc::new(Int64Array::from(ids)), Arc::new(texts), Arc::new(floats)];
     RecordBatch::try_new(schema, columns).unwrap()
 }
 
@@ -59,7 +58,8 @@ async fn files_row_groups_and_columns_are_left_out() {
     assert_eq!((all.files_total, all.files_kept, rows.len()), (4, 4, 4000));
     assert!(all.bytes_kept < all.bytes_total && all.bytes_kept * 10 > all.bytes_total * 9, "{all:?}");
 
-    let narrow = |plan: LogicalPlanBuilder| plan.filter(col("n").between(lit(1300_i64), lit(1310_i64)))?.project(vec![col("n")]);
+    let narrow =
+        |plan: LogicalPlanBuilder| plan.filter(col("n").between(lit(1300_i64), lit(1310_i64)))?.project(vec![col("n")]);
     let (some, rows) = scan(&connector, &port, narrow).await;
     assert_eq!((some.files_kept, rows.len()), (1, 11));
     assert_eq!(some.columns, ["n"]);
@@ -107,8 +107,8 @@ async fn nan_is_never_pruned() {
 #[tokio::test]
 async fn a_column_with_nan_is_no_constant() {
     let schema = Arc::new(Schema::new(vec![Field::new("x", DataType::Float64, true)]));
-    let batch =
-        RecordBatch::try_new(Arc::clone(&schema), vec![Arc::new(Float64Array::from(vec![1.5, f64::NAN, 1.5]))]).unwrap();
+    let batch = RecordBatch::try_new(Arc::clone(&schema), vec![Arc::new(Float64Array::from(vec![1.5, f64::NAN, 1.5]))])
+        .unwrap();
     let store = Arc::new(InMemory::new());
     put(store.as_ref(), "orders/a.parquet", &batch).await;
     let port = port(store, "memory", "orders", Some(schema));
@@ -131,7 +131,11 @@ async fn a_limit_stops_the_list_of_files() {
 
     let narrow = |plan: LogicalPlanBuilder| plan.filter(col("n").gt(lit(2500_i64)))?.limit(0, Some(10));
     let (report, rows) = scan(&connector(), &port, narrow).await;
-    assert_eq!((report.files_kept, rows.len()), (2, 10), "a predicate that is applied later keeps every file that fits");
+    assert_eq!(
+        (report.files_kept, rows.len()),
+        (2, 10),
+        "a predicate that is applied later keeps every file that fits"
+    );
 }
 
 #[tokio::test]

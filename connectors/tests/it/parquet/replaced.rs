@@ -10,6 +10,7 @@ use futures::StreamExt;
 use meshweave_connectors::common::find;
 use meshweave_connectors::conformance::Reading;
 use meshweave_engine::connect::{Connector, Port};
+use meshweave_test_peers::S3Server;
 use object_store::local::LocalFileSystem;
 use object_store::memory::InMemory;
 use object_store::{ObjectStore, ObjectStoreExt};
@@ -108,6 +109,23 @@ async fn replaced_before_reading() {
 async fn replaced_between_row_groups() {
     changed_between_row_groups(&Table::in_memory().await, Table::replace).await;
     changed_between_row_groups(&Table::in_files().await, Table::replace).await;
+}
+
+#[tokio::test]
+async fn replaced_and_removed_on_s3() {
+    let server = S3Server::start().await.unwrap();
+    for (bucket, between) in [("first", false), ("second", true)] {
+        server.create_bucket(bucket).unwrap();
+        let store = Arc::new(server.root().store(&server.url(), bucket).unwrap());
+        let table = Table::of(store, None, "s3").await;
+        if between {
+            changed_between_row_groups(&table, Table::replace).await;
+            changed_between_row_groups(&table, Table::remove).await;
+        } else {
+            changed_before_reading(&table, Table::replace).await;
+            changed_before_reading(&table, Table::remove).await;
+        }
+    }
 }
 
 #[tokio::test]

@@ -22,7 +22,7 @@ fn summary(plan: LogicalPlanBuilder) -> datafusion::error::Result<LogicalPlanBui
 
 async fn check(predicate: Option<Expr>) {
     let table = facts(6, 50).unwrap();
-    let fixture = ParquetFixture::new(Place::Memory(Arc::new(InMemory::new())));
+    let fixture = ParquetFixture::new(Place::Store(Arc::new(InMemory::new())));
     let port = fixture.create("facts", &table, &Arc::new(WatchedStore::default())).await.unwrap();
     let reading = read(&connector(), &context(), &port).await;
     let shape = |plan: LogicalPlanBuilder| match predicate.clone() {
@@ -31,7 +31,8 @@ async fn check(predicate: Option<Expr>) {
     };
     let given = rows_of(&reading.query(shape).await.unwrap()).unwrap();
 
-    let memory = datafusion::catalog::MemTable::try_new(Arc::clone(&table.schema), vec![table.batches.clone()]).unwrap();
+    let memory =
+        datafusion::catalog::MemTable::try_new(Arc::clone(&table.schema), vec![table.batches.clone()]).unwrap();
     let mut oracle = read(&connector(), &context(), &port).await;
     oracle.opened.provider = Arc::new(memory);
     let expected = rows_of(&oracle.query(shape).await.unwrap()).unwrap();
@@ -61,11 +62,11 @@ async fn with_predicates_of_every_kind() {
 #[tokio::test]
 async fn counts_and_bounds_need_no_scan() {
     let table = facts(6, 50).unwrap();
-    let fixture = ParquetFixture::new(Place::Memory(Arc::new(InMemory::new())));
+    let fixture = ParquetFixture::new(Place::Store(Arc::new(InMemory::new())));
     let port = fixture.create("facts", &table, &Arc::new(WatchedStore::default())).await.unwrap();
     let reading = read(&connector(), &context(), &port).await;
     let cases: [(Vec<Expr>, bool); 3] = [
-        (vec![count(lit(1)), min(ident("id")), max(ident("day")), count(ident("price"))], true),
+        (vec![count(lit(1_i64)), min(ident("id")), max(ident("day")), count(ident("price"))], true),
         (vec![max(ident("amount"))], false),
         (vec![count(ident("tags"))], false),
     ];
