@@ -3,13 +3,10 @@
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
-use rustix::time::{ClockId, clock_gettime};
 
 /// CPU time of all threads of this process since its start, those that have ended included.
 pub(crate) fn cpu() -> Duration {
-    let time = clock_gettime(ClockId::ProcessCPUTime);
-    let (seconds, nanos) = (u64::try_from(time.tv_sec).unwrap_or(0), u32::try_from(time.tv_nsec).unwrap_or(0));
-    Duration::new(seconds, nanos)
+    cpu_time::ProcessTime::now().as_duration()
 }
 
 /// The most memory that this process ever held in RAM, bytes.

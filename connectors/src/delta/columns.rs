@@ -61,8 +61,12 @@ pub(super) fn check(port: &Port, loaded: &Loaded, promised: &Schema) -> Result<(
     for field in promised.fields() {
         match stored.field_with_name(field.name()) {
             Ok(found) if keeps(field.data_type(), found.data_type()) => {
-                if let Some(nulls) = (!field.is_nullable() && found.is_nullable()).then(|| known_nulls(loaded, field.name())) {
-                    broken.extend((nulls > 0).then(|| format!("column \"{}\" promises no nulls and holds {nulls}", field.name())));
+                if let Some(nulls) =
+                    (!field.is_nullable() && found.is_nullable()).then(|| known_nulls(loaded, field.name()))
+                {
+                    broken.extend(
+                        (nulls > 0).then(|| format!("column \"{}\" promises no nulls and holds {nulls}", field.name())),
+                    );
                 }
             }
             Ok(found) => broken.push(format!(
@@ -98,7 +102,10 @@ fn known_nulls(loaded: &Loaded, column: &str) -> u64 {
         return nulls.map(|row| of(row).unsigned_abs()).sum();
     }
     let Some(counts) = count("null_count").and_then(|counts| counts.as_primitive_opt::<Int64Type>()) else { return 0 };
-    (0..files.num_rows()).filter(|&row| counts.is_valid(row) && whole(row)).map(|row| counts.value(row).unsigned_abs()).sum()
+    (0..files.num_rows())
+        .filter(|&row| counts.is_valid(row) && whole(row))
+        .map(|row| counts.value(row).unsigned_abs())
+        .sum()
 }
 
 fn missing(name: &str, stored: &Schema) -> String {

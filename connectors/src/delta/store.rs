@@ -80,10 +80,7 @@ impl TableFolder {
         let id = FolderId { store: location.store_id.clone(), path: location.path.clone() };
         let (usage, store) = (Arc::clone(&ctx.usage), Arc::clone(&location.store));
         let metered: Arc<dyn ObjectStore> = Arc::new(MeteredStore::new(store, location.is_local(), usage, stop));
-        let store = FolderStore {
-            inner: PrefixStore::new(metered, location.path.clone()),
-            key: port.key.clone(),
-        };
+        let store = FolderStore { inner: PrefixStore::new(metered, location.path.clone()), key: port.key.clone() };
         let root = synthetic_root(&id)?;
         Ok(Self { id, key: port.key.clone(), place: location.url.to_string(), store: Arc::new(store), root })
     }

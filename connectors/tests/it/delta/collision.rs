@@ -33,7 +33,8 @@ const SECOND: i64 = 1_000_000;
 async fn bucket(first: i64) -> Arc<dyn ObjectStore> {
     let store: Arc<dyn ObjectStore> = Arc::new(InMemory::new());
     let file = file(first);
-    let schema = r#"{\"type\":\"struct\",\"fields\":[{\"name\":\"a\",\"type\":\"long\",\"nullable\":true,\"metadata\":{}}]}"#;
+    let schema =
+        r#"{\"type\":\"struct\",\"fields\":[{\"name\":\"a\",\"type\":\"long\",\"nullable\":true,\"metadata\":{}}]}"#;
     let stats = format!(
         r#"{{\"numRecords\":{ROWS},\"minValues\":{{\"a\":{first}}},\"maxValues\":{{\"a\":{}}},\"nullCount\":{{\"a\":0}}}}"#,
         first + ROWS - 1
@@ -152,5 +153,9 @@ async fn control_stock_deltalake_mixes_them() {
     let session = session();
     assert_eq!(answers(&session, stock(&session, &one, "one").await).await, right(0));
     let second = answers(&session, stock(&session, &two, "two").await).await;
-    assert_ne!(second, right(SECOND), "stock deltalake tells the buckets apart now: our footer cache is no longer needed");
+    assert_ne!(
+        second,
+        right(SECOND),
+        "stock deltalake tells the buckets apart now: our footer cache is no longer needed"
+    );
 }

@@ -38,7 +38,9 @@ async fn stored() -> Arc<dyn ObjectStore> {
 }
 
 fn schema(fields: &[(&str, DataType, bool)]) -> SchemaRef {
-    Arc::new(Schema::new(fields.iter().map(|(n, t, nullable)| Field::new(*n, t.clone(), *nullable)).collect::<Vec<_>>()))
+    Arc::new(Schema::new(
+        fields.iter().map(|(n, t, nullable)| Field::new(*n, t.clone(), *nullable)).collect::<Vec<_>>(),
+    ))
 }
 
 async fn reading(fields: &[(&str, DataType, bool)]) -> (Reading, meshweave_engine::QueryContext) {
@@ -68,7 +70,8 @@ async fn columns_come_in_the_promised_order_and_types() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_filter_on_a_column_that_is_not_asked_for() {
     let (reading, _) = reading(&WIDE).await;
-    let batches = reading.query(|plan| plan.filter(col("n").gt(lit(10_i64)))?.project([col("s"), col("p")])).await.unwrap();
+    let batches =
+        reading.query(|plan| plan.filter(col("n").gt(lit(10_i64)))?.project([col("s"), col("p")])).await.unwrap();
     assert_eq!(text(&batches), ["\"s11\" | \"b\"", "\"s12\" | \"b\""]);
 }
 
@@ -114,7 +117,11 @@ async fn check_broken(fields: &[(&str, DataType, bool)], words: &str) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_missing_column_breaks_the_contract() {
-    check_broken(&[("n", DataType::Int32, true), ("N", DataType::Int32, true)], "column \"N\" is not stored (the table has \"n\")").await;
+    check_broken(
+        &[("n", DataType::Int32, true), ("N", DataType::Int32, true)],
+        "column \"N\" is not stored (the table has \"n\")",
+    )
+    .await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

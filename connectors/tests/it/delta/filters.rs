@@ -115,7 +115,10 @@ async fn a_report_names_columns_and_limit() {
     reading.query(|plan| plan.project([col("id")])?.limit(0, Some(3))).await.unwrap();
     let report = ctx.scans.reports().pop().unwrap();
     assert_eq!((report.columns, report.columns_total, report.limit), (vec!["id".to_owned()], 3, Some(3)));
-    assert_eq!((report.product.as_str(), report.domain.as_str(), report.connector), ("sales.facts@1", "sales", "delta"));
+    assert_eq!(
+        (report.product.as_str(), report.domain.as_str(), report.connector),
+        ("sales.facts@1", "sales", "delta")
+    );
     assert_eq!(report.version, "delta 4");
 }
 
@@ -158,7 +161,8 @@ async fn a_join_sends_its_dynamic_filter_into_the_scan() {
     let (reading, _) = facts(&[]).await;
     let keys: ArrayRef = Arc::new(Int64Array::from(vec![11, 12]));
     let small = Arc::new(Schema::new(vec![Field::new("key", DataType::Int64, true)]));
-    let small = MemTable::try_new(Arc::clone(&small), vec![vec![RecordBatch::try_new(small, vec![keys]).unwrap()]]).unwrap();
+    let small =
+        MemTable::try_new(Arc::clone(&small), vec![vec![RecordBatch::try_new(small, vec![keys]).unwrap()]]).unwrap();
     let small = LogicalPlanBuilder::scan("small", provider_as_source(Arc::new(small)), None).unwrap().build().unwrap();
     let plan = reading.plan(|plan| plan.join(small, JoinType::Inner, (vec!["id"], vec!["key"]), None)).await.unwrap();
     let shown = displayable(plan.as_ref()).indent(true).to_string();

@@ -49,7 +49,14 @@ async fn by_deltalake(store: &Arc<dyn ObjectStore>) -> Vec<arrow::array::RecordB
     theirs.load().await.unwrap();
     let session = deltalake::delta_datafusion::create_session().state();
     let provider = theirs.table_provider().await.unwrap();
-    let columns = meshweave_engine::connect::Connector::probe(&connector(), &context(), &super::support::port("x", store, "", None)).await.unwrap().schema;
+    let columns = meshweave_engine::connect::Connector::probe(
+        &connector(),
+        &context(),
+        &super::support::port("x", store, "", None),
+    )
+    .await
+    .unwrap()
+    .schema;
     let order: Vec<usize> = columns.fields().iter().map(|f| provider.schema().index_of(f.name()).unwrap()).collect();
     let plan = provider.scan(&session, Some(&order), &[], None).await.unwrap();
     let coalesced = Arc::new(datafusion::physical_plan::coalesce_partitions::CoalescePartitionsExec::new(plan));

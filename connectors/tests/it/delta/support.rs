@@ -190,9 +190,8 @@ fn plain(column: &ArrayRef, row: usize) -> Value {
         }
         DataType::Map(_, _) => {
             let entries = column.as_map().value(row);
-            let mut pairs: Vec<Value> = (0..entries.len())
-                .map(|i| json!([plain(entries.column(0), i), plain(entries.column(1), i)]))
-                .collect();
+            let mut pairs: Vec<Value> =
+                (0..entries.len()).map(|i| json!([plain(entries.column(0), i), plain(entries.column(1), i)])).collect();
             pairs.sort_by_key(Value::to_string);
             Value::Array(pairs)
         }

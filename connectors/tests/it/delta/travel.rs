@@ -118,8 +118,10 @@ async fn commit_times_in_the_log_win_over_those_of_files() {
     let folder = tempfile::tempdir().unwrap();
     let log = folder.path().join("_delta_log");
     std::fs::create_dir(&log).unwrap();
-    let schema = r#"{\"type\":\"struct\",\"fields\":[{\"name\":\"a\",\"type\":\"long\",\"nullable\":true,\"metadata\":{}}]}"#;
-    let info = |ms: i64| format!(r#"{{"commitInfo":{{"inCommitTimestamp":{ms},"timestamp":{ms},"operation":"WRITE"}}}}"#);
+    let schema =
+        r#"{\"type\":\"struct\",\"fields\":[{\"name\":\"a\",\"type\":\"long\",\"nullable\":true,\"metadata\":{}}]}"#;
+    let info =
+        |ms: i64| format!(r#"{{"commitInfo":{{"inCommitTimestamp":{ms},"timestamp":{ms},"operation":"WRITE"}}}}"#);
     let first = [
         info(5_000_000),
         r#"{"protocol":{"minReaderVersion":1,"minWriterVersion":7,"writerFeatures":["inCommitTimestamp"]}}"#.to_owned(),
@@ -226,7 +228,10 @@ async fn evolved_schemas_read_old_files_with_nulls() {
     let store = memory();
     let table = create_with(&store, "t", &numbered_schema(), &[], HashMap::new()).await;
     let table = append(table, numbered(0, 2)).await;
-    let wider = Arc::new(Schema::new(vec![Field::new("id", DataType::Int64, true), Field::new("extra", DataType::Int64, true)]));
+    let wider = Arc::new(Schema::new(vec![
+        Field::new("id", DataType::Int64, true),
+        Field::new("extra", DataType::Int64, true),
+    ]));
     let columns: Vec<ArrayRef> = vec![Arc::new(Int64Array::from(vec![7])), Arc::new(Int64Array::from(vec![70]))];
     let batch = RecordBatch::try_new(wider, columns).unwrap();
     table.write([batch]).with_schema_mode(SchemaMode::Merge).await.unwrap();

@@ -1,0 +1,2 @@
+//! Empty: Cargo looks at build dependencies only where there is a build script.
+fn main() {}
