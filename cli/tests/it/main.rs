@@ -2,16 +2,20 @@
 //!
 //! Start reading at [`meshweave`], which runs the binary, and [`mesh`], which makes the mesh the tests share.
 
+mod adbc;
 mod check;
 mod demo;
 mod formats;
 mod mesh;
 mod meshweave;
 mod names;
+mod places;
 mod plans;
 mod processes;
 mod register;
 mod serve;
 mod slt;
 mod sql;
+mod stores;
+mod tpch;
 mod usage;
