@@ -88,9 +88,12 @@ async fn folders_are_pruned_exactly() {
     }
 }
 
+/// Folders with the number in their file, the promised type of `year`, and words of the error.
+type Case<'a> = (&'a [(&'a str, i64)], DataType, &'a [&'a str]);
+
 #[tokio::test]
 async fn what_does_not_fit_breaks_the_contract() {
-    let cases: [(&[(&str, i64)], DataType, &[&str]); 3] = [
+    let cases: [Case<'_>; 3] = [
         (&[("year=soon/place=a", 1)], DataType::Int32, &["soon", "year", "Int32", "part-0.parquet"]),
         (&[("year=__HIVE_DEFAULT_PARTITION__/place=a", 1)], DataType::Int32, &["null", "year"]),
         (&[("year=1/place=a", 1), ("place=b", 2)], DataType::Int32, &["no folder", "year", "place=b"]),
