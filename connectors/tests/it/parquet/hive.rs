@@ -61,13 +61,15 @@ async fn types_are_inferred_where_nothing_is_promised() {
     assert_eq!(all_rows(&connector(), &port).await[0], r#""1" | "2023" | "2024-02-29" | "7a""#);
 }
 
-/// Of the scan alone: nothing stands above it that would apply the predicate again.
+/// Files kept by a scan alone, how its predicate was used, and its rows; a query over it gives the same rows.
 async fn kept(port: &Port, predicate: Expr) -> (u64, Pushed, Vec<String>) {
     let ctx: QueryContext = context();
     let reading = read(&connector(), &ctx, port).await;
-    let batches = reading.scan(None, &[predicate], None).await.unwrap();
+    let alone = rows_of(&reading.scan(None, std::slice::from_ref(&predicate), None).await.unwrap()).unwrap();
     let report = ctx.scans.reports().pop().unwrap();
-    (report.files_kept, report.predicates[0].1, rows_of(&batches).unwrap())
+    let queried = rows_of(&reading.query(|plan| plan.filter(predicate.clone())).await.unwrap()).unwrap();
+    assert_eq!(alone, queried, "{predicate}");
+    (report.files_kept, report.predicates[0].1, alone)
 }
 
 #[tokio::test]
