@@ -45,6 +45,7 @@ impl Subject {
     }
 }
 
+#[allow(clippy::needless_pass_by_value, reason = "it stands in map_err")]
 pub(super) fn say(error: DataFusionError) -> String {
     find(&error).map_or_else(|| error.to_string(), meshweave_engine::Error::report)
 }

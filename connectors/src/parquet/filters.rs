@@ -1,6 +1,6 @@
 //! What a scan does with each predicate it is given, and why.
 //!
-//! Exact: predicates over partition columns alone; they are decided for whole files. Superset: predicates that statistics can
+//! Exact: predicates over partition columns alone, and constants; they are decided for whole files. Superset: predicates that statistics can
 //! decide for some row groups; the engine applies them again. No: the rest.
 //!
 //! Start reading at [`judge`].
@@ -62,7 +62,7 @@ pub(crate) fn judge(
     let physical = state.create_physical_expr(predicate.clone(), &named)?;
     let columns = names(predicate);
     let (pushed, why, pruning) = match pushdown(predicate, partitions) {
-        TableProviderFilterPushDown::Exact => (Pushed::Exact, "partition columns only".to_owned(), None),
+        TableProviderFilterPushDown::Exact => (Pushed::Exact, "decided for whole files".to_owned(), None),
         TableProviderFilterPushDown::Unsupported => (Pushed::No, "not the same for every evaluation".to_owned(), None),
         TableProviderFilterPushDown::Inexact => prunes(&physical, schema, &columns),
     };
@@ -92,10 +92,12 @@ fn prunes(
     }
 }
 
-/// Whether it reads columns, and only these.
+/// Whether it reads no columns but these.
+///
+/// A predicate without columns belongs here too: DataFusion simplifies what it has given to a scan once more, so a predicate
+/// that was called exact (`p <> NULL`) may come back as a constant, with nothing above the scan that would apply it.
 fn is_over(predicate: &Expr, columns: &[String]) -> bool {
-    let names = names(predicate);
-    !names.is_empty() && names.iter().all(|name| columns.contains(name))
+    names(predicate).iter().all(|name| columns.contains(name))
 }
 
 fn names(predicate: &Expr) -> Vec<String> {
@@ -136,7 +138,7 @@ mod tests {
         check(&col("region").eq(lit("n")), &TableProviderFilterPushDown::Exact);
         check(&col("region").eq(lit("n")).or(col("region").is_null()), &TableProviderFilterPushDown::Exact);
         check(&col("region").eq(col("id")), &TableProviderFilterPushDown::Inexact);
-        check(&lit(true), &TableProviderFilterPushDown::Inexact);
+        check(&lit(true), &TableProviderFilterPushDown::Exact);
     }
 
     #[test]

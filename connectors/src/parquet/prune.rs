@@ -8,8 +8,8 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, BooleanArray, RecordBatch, RecordBatchOptions, UInt64Array};
-use arrow::compute::concat;
-use arrow::datatypes::{Schema, SchemaRef};
+use arrow::compute::{cast, concat};
+use arrow::datatypes::{DataType, Schema, SchemaRef};
 use arrow::error::ArrowError;
 use datafusion::common::pruning::PruningStatistics;
 use datafusion::common::{Column, ScalarValue};
@@ -51,6 +51,7 @@ pub(crate) fn files(columns: &Columns, values: &[&[ScalarValue]], exact: &[&Judg
 fn truth(predicate: &Arc<dyn PhysicalExpr>, schema: &SchemaRef, batch: &RecordBatch) -> Result<BooleanArray> {
     let predicate = reassign_expr_columns(Arc::clone(predicate), schema)?;
     let array = predicate.evaluate(batch)?.into_array(batch.num_rows())?;
+    let array = cast(&array, &DataType::Boolean)?;
     Ok(datafusion::common::cast::as_boolean_array(&array)?.clone())
 }
 

@@ -66,7 +66,7 @@ impl ParquetTable {
 
         let fitting = self.fitting(&judged)?;
         let opened = self.footers(fitting, limit).await?;
-        let kept = self.surviving(opened, &judged);
+        let kept = self.surviving(&opened, &judged);
         let weights = self.weights(&kept, &projected, &judged);
         self.ctx.scans.add(self.report(&projected, judged, limit, &kept, &weights));
         if kept.is_empty() {
@@ -118,7 +118,7 @@ impl ParquetTable {
         Ok((file, footer))
     }
 
-    fn surviving<'a>(&self, opened: Vec<(&'a TableFile, Arc<Footer>)>, judged: &[Judged]) -> Vec<Kept<'a>> {
+    fn surviving<'a>(&self, opened: &[(&'a TableFile, Arc<Footer>)], judged: &[Judged]) -> Vec<Kept<'a>> {
         let candidates: Vec<Candidate<'_>> =
             opened.iter().map(|(file, footer)| Candidate { values: &file.values, footer }).collect();
         let groups = prune::groups(&self.columns, &candidates, judged);

@@ -176,7 +176,7 @@ impl Merge {
     /// # Errors
     /// Both files, the column and both types, in words.
     pub(crate) fn add(&mut self, file: &str, schema: &Schema) -> Result<(), String> {
-        let plain: Fields = schema.fields().iter().map(|field| unlabelled(field)).collect();
+        let plain: Fields = schema.fields().iter().map(unlabelled).collect();
         let next = match &self.fields {
             None => plain,
             Some(known) => merged(known, &plain).map_err(|(one, other)| {
@@ -220,6 +220,7 @@ mod tests {
     use super::*;
     use DataType as T;
 
+    #[allow(clippy::needless_pass_by_value, reason = "cases read better")]
     fn check(one: T, other: T, expected: Option<T>) {
         assert_eq!(widest(&one, &other), expected, "{one} and {other}");
         assert_eq!(widest(&other, &one), expected, "{other} and {one}");

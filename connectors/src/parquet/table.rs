@@ -12,11 +12,11 @@ use std::sync::Arc;
 use arrow::datatypes::{Field, FieldRef, SchemaRef};
 use async_trait::async_trait;
 use datafusion::catalog::{ScanArgs, ScanResult, Session, TableProvider};
-use datafusion::common::{Constraints, ScalarValue, Statistics, not_impl_err};
+use datafusion::common::{Constraints, DFSchemaRef, ScalarValue, Statistics, not_impl_err};
 use datafusion::datasource::table_schema::TableSchema;
 use datafusion::error::Result;
 use datafusion::execution::object_store::ObjectStoreUrl;
-use datafusion::logical_expr::dml::InsertOp;
+use datafusion::logical_expr::dml::{InsertOp, MergeIntoClause};
 use datafusion::logical_expr::{Expr, LogicalPlan, TableProviderFilterPushDown, TableType};
 use datafusion::physical_plan::ExecutionPlan;
 use meshweave_engine::QueryContext;
@@ -185,6 +185,17 @@ impl TableProvider for ParquetTable {
     }
 
     async fn truncate(&self, _state: &dyn Session) -> Result<Arc<dyn ExecutionPlan>> {
+        not_impl_err!("{} is read-only", self.identity.key)
+    }
+
+    async fn merge_into(
+        &self,
+        _state: &dyn Session,
+        _source: Arc<dyn ExecutionPlan>,
+        _merge_schema: DFSchemaRef,
+        _on: Expr,
+        _clauses: Vec<MergeIntoClause>,
+    ) -> Result<Arc<dyn ExecutionPlan>> {
         not_impl_err!("{} is read-only", self.identity.key)
     }
 }

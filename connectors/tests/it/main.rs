@@ -1,4 +1,5 @@
 //! One binary for all integration tests of the connectors.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a helper of a test may fail like the test itself")]
 
 mod conformance;
 mod delta;

@@ -61,13 +61,15 @@ async fn types_are_inferred_where_nothing_is_promised() {
     assert_eq!(all_rows(&connector(), &port).await[0], r#""1" | "2023" | "2024-02-29" | "7a""#);
 }
 
-/// Of the scan alone: nothing stands above it that would apply the predicate again.
+/// Files kept by a scan alone, how its predicate was used, and its rows; a query over it gives the same rows.
 async fn kept(port: &Port, predicate: Expr) -> (u64, Pushed, Vec<String>) {
     let ctx: QueryContext = context();
     let reading = read(&connector(), &ctx, port).await;
-    let batches = reading.scan(None, &[predicate], None).await.unwrap();
+    let alone = rows_of(&reading.scan(None, std::slice::from_ref(&predicate), None).await.unwrap()).unwrap();
     let report = ctx.scans.reports().pop().unwrap();
-    (report.files_kept, report.predicates[0].1, rows_of(&batches).unwrap())
+    let queried = rows_of(&reading.query(|plan| plan.filter(predicate.clone())).await.unwrap()).unwrap();
+    assert_eq!(alone, queried, "{predicate}");
+    (report.files_kept, report.predicates[0].1, alone)
 }
 
 #[tokio::test]
@@ -88,9 +90,12 @@ async fn folders_are_pruned_exactly() {
     }
 }
 
+/// Folders with the number in their file, the promised type of `year`, and words of the error.
+type Case<'a> = (&'a [(&'a str, i64)], DataType, &'a [&'a str]);
+
 #[tokio::test]
 async fn what_does_not_fit_breaks_the_contract() {
-    let cases: [(&[(&str, i64)], DataType, &[&str]); 3] = [
+    let cases: [Case<'_>; 3] = [
         (&[("year=soon/place=a", 1)], DataType::Int32, &["soon", "year", "Int32", "part-0.parquet"]),
         (&[("year=__HIVE_DEFAULT_PARTITION__/place=a", 1)], DataType::Int32, &["null", "year"]),
         (&[("year=1/place=a", 1), ("place=b", 2)], DataType::Int32, &["no folder", "year", "place=b"]),
