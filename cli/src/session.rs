@@ -4,6 +4,7 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use meshweave_contract::model::Product;
 use meshweave_engine::catalog::Entry;
@@ -14,6 +15,9 @@ use meshweave_engine::{Engine, Principal, QueryContext};
 use crate::args::Global;
 use crate::config;
 use crate::failure::{self, Fault, Outcome};
+
+/// Time that one command gives to contracts without known columns.
+const RESOLVE_LIMIT: Duration = Duration::from_secs(10);
 
 /// The document that makes a folder a mesh.
 pub(crate) const MESH_FILE: &str = "mesh.yaml";
@@ -47,7 +51,19 @@ impl Session {
         let connectors = meshweave_connectors::all(&settings);
         let parts = Parts { mesh, settings, connectors, policy: Arc::clone(&policy) };
         let engine = Engine::open(parts).await?;
-        Ok(Self { engine, principal, policy })
+        let session = Self { engine, principal, policy };
+        session.resolve_by_hand().await;
+        Ok(session)
+    }
+
+    /// Gives contracts that were put into the mesh folder by hand their columns, within a bounded time.
+    ///
+    /// What stays unresolved is listed in `mesh.problems` with its reason, and stops nothing.
+    async fn resolve_by_hand(&self) {
+        let ctx = self.context().with_timeout(RESOLVE_LIMIT);
+        if let Err(error) = ctx.bounded(self.engine.resolve_what_is_pending(&ctx)).await {
+            tracing::warn!(error = %error.report(), "contracts that were put in by hand are not resolved");
+        }
     }
 
     /// A context for one query of this session's principal.

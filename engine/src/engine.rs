@@ -103,7 +103,7 @@ pub struct StatementInfo {
 pub struct Planned {
     runtime: Arc<Runtime>,
     runnable: Runnable,
-    explanation: String,
+    given: Vec<(String, String)>,
 }
 
 impl std::fmt::Debug for Planned {
@@ -116,8 +116,8 @@ impl std::fmt::Debug for Planned {
 }
 
 impl Planned {
-    pub(crate) fn new(runtime: Arc<Runtime>, runnable: Runnable, explanation: String) -> Self {
-        Self { runtime, runnable, explanation }
+    pub(crate) fn new(runtime: Arc<Runtime>, runnable: Runnable, given: Vec<(String, String)>) -> Self {
+        Self { runtime, runnable, given }
     }
 
     /// The columns of the answer.
@@ -136,8 +136,8 @@ impl Planned {
     }
 
     /// The scans and the physical plan, for people.
-    pub fn explain(&self) -> &str {
-        &self.explanation
+    pub fn explain(&self) -> String {
+        plan::explained(&self.given, self.runnable.plan.as_ref())
     }
 
     /// Waits for admission and starts the work; dropping the answer stops it.

@@ -40,6 +40,8 @@ pub struct Settings {
     pub storage: StorageSettings,
     /// What one process and one query may use.
     pub limits: Limits,
+    /// How the catalog is kept current.
+    pub catalog: CatalogSettings,
     /// Where state (manifests by hash) is kept.
     pub state: StateSettings,
     /// The process's environment, for credentials that a domain names; never written anywhere.
@@ -280,6 +282,20 @@ impl Default for Limits {
             batch_rows: 8192,
             footer_cache: ByteSize(64 << 20),
         }
+    }
+}
+
+/// How the catalog is kept current.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct CatalogSettings {
+    /// How often a server looks for new registrations and edited documents (`5s`).
+    pub refresh: Timeout,
+}
+
+impl Default for CatalogSettings {
+    fn default() -> Self {
+        Self { refresh: Timeout(Duration::from_secs(5)) }
     }
 }
 

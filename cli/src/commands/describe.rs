@@ -116,6 +116,7 @@ fn as_json(entry: &Entry) -> Outcome<serde_json::Value> {
     Ok(json!({
         "id": entry.id().to_string(),
         "form": entry.form,
+        "says": meshweave_contract::describe::describe(&entry.product),
         "hash": entry.hash,
         "registered_at": entry.registered_at,
         "registered_by": entry.registered_by,

@@ -3,6 +3,7 @@
 //! Start reading at [`run`].
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 
 use meshweave_engine::Principal;
 use serde_json::json;
@@ -28,7 +29,11 @@ pub(crate) async fn run(args: &Serve, global: &Global, output: &Output) -> Outco
     let stop = stop_signal()?;
     tell(&session, address, output)?;
     let options = meshweave_flight_server::Options::new(session.principal.clone());
-    meshweave_flight_server::serve(session.engine, listener, options, stop).await?;
+    let (engine, ctx) = (Arc::clone(&session.engine), session.context());
+    tokio::select! {
+        served = meshweave_flight_server::serve(session.engine, listener, options, stop) => served?,
+        () = engine.keep_current(&ctx) => {}
+    }
     output.note("stopped");
     Ok(())
 }

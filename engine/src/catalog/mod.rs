@@ -10,6 +10,7 @@
 mod assemble;
 pub mod config;
 pub mod folder;
+mod maintain;
 mod names;
 mod open;
 pub mod register;

@@ -29,7 +29,7 @@ use datafusion::datasource::empty::EmptyTable;
 use datafusion::datasource::{ViewTable, provider_as_source};
 use datafusion::execution::session_state::SessionState;
 use datafusion::logical_expr::{LogicalPlan, TableSource};
-use datafusion::physical_plan::displayable;
+use datafusion::physical_plan::{ExecutionPlan, displayable};
 use datafusion::sql::planner::SqlToRel;
 
 use crate::catalog::CatalogSnapshot;
@@ -83,11 +83,15 @@ async fn planned(
     let rows = explain::rows(&pinned.entries, &reports);
     let explains = matches!(optimized, LogicalPlan::Explain(_) | LogicalPlan::Analyze(_));
     let head = if explains { explain::batch(&schema, &rows)? } else { None };
-    let explanation = explain::text(&rows, &displayable(physical.as_ref()).indent(false).to_string());
     let task = state.task_ctx();
     let versions = pinned.versions;
     let runnable = Runnable { ctx: ctx.clone(), schema, plan: physical, task, versions, head, products };
-    Ok(Planned::new(Arc::clone(&engine.runtime), runnable, explanation))
+    Ok(Planned::new(Arc::clone(&engine.runtime), runnable, rows))
+}
+
+/// What each product's storage was asked for, and the physical plan, as text.
+pub(crate) fn explained(given: &[(String, String)], plan: &dyn ExecutionPlan) -> String {
+    explain::text(given, &displayable(plan).indent(false).to_string())
 }
 
 /// Tells the columns and the parameters of a statement, over the catalog's columns alone.

@@ -5,9 +5,9 @@
 //!
 //! Start reading at [`text`].
 
+use meshweave_contract::describe::{self, Item, State};
 use meshweave_contract::model::{
-    Access, Body, Check, Column, Custom, Latency, Lifecycle, OutputPort, Product, Range, ServiceLevels,
-    Table as Promised, Visibility,
+    Access, Body, Column, Custom, Lifecycle, Product, Range, Table as Promised, Visibility,
 };
 use meshweave_engine::catalog::{Entry, ResolvedTable};
 
@@ -216,80 +216,20 @@ fn body(sheet: &mut Sheet, product: &Product) {
     }
 }
 
-/// What the contract promises and the engine only tells of.
+/// What the contract promises and the engine only tells of; what other parts of the page show is not said again.
 fn declared(sheet: &mut Sheet, product: &Product) {
-    let before = sheet.text.len();
+    let shown_above = |group: &str| {
+        ["product", "owner", "sample queries", "definition"].contains(&group) || group.contains("table ")
+    };
+    let items = describe::describe(product).into_iter().filter(|item| item.state == State::Declared);
+    let items: Vec<Item> = items.filter(|item| !shown_above(&item.group)).collect();
+    if items.is_empty() {
+        return;
+    }
     sheet.heading("declared, not enforced by the engine");
-    let heading_end = sheet.text.len();
-    for port in &product.output_ports {
-        port_promises(sheet, port);
-    }
-    for port in &product.input_ports {
-        let kind = port.kind.as_deref().unwrap_or("of no kind");
-        let more: Vec<_> = port.custom.iter().map(|(key, value)| format!("{key}={}", in_words(value))).collect();
-        sheet.fact("input port", format!("{} ({kind}) {}", port.name, more.join(" ")).trim_end());
-    }
-    let upstream: Vec<_> = product
-        .upstream
-        .iter()
-        .map(|up| up.domain.as_ref().map_or(up.product.clone(), |domain| format!("{domain}.{}", up.product)))
-        .collect();
-    sheet.list("made from", &upstream);
-    sheet.maybe("retention", product.retention.as_ref().map(ToString::to_string).as_deref());
-    sheet.maybe("encryption", product.encryption.as_deref());
-    if product.access.row_policy_required {
-        sheet.fact("rows", "a reader without a row filter is to be refused");
-    }
-    if let Some(quota) = &product.quota {
-        sheet.maybe("quota", quota.concurrent_queries.map(|n| format!("{n} queries at a time")).as_deref());
-        sheet.maybe("quota", quota.scanned_bytes_per_day.map(|n| format!("{n} bytes scanned a day")).as_deref());
-        sheet.custom(&quota.custom);
-    }
-    sheet.custom(&product.custom);
-    if sheet.text.len() == heading_end {
-        sheet.text.truncate(before);
-    }
-}
-
-fn port_promises(sheet: &mut Sheet, port: &OutputPort) {
-    service_levels(sheet, &port.service_levels);
-    for check in &port.quality {
-        sheet.fact("quality", &quality(check));
-    }
-    if let Some(schema) = &port.schema_source {
-        sheet.fact("schema", &format!("{} at {}", schema.kind, schema.location));
-    }
-    sheet.list("protocols", &port.protocols);
-    sheet.custom(&port.custom);
-}
-
-fn service_levels(sheet: &mut Sheet, levels: &ServiceLevels) {
-    if let Some(freshness) = &levels.freshness {
-        let column = levels.freshness_column.as_ref().map(|column| format!(" by {column}")).unwrap_or_default();
-        sheet.fact("freshness", &format!("within {freshness}{column}"));
-    }
-    if let Some(ppm) = levels.availability_ppm {
-        let percent = format!("{}.{:04}", ppm / 10_000, ppm % 10_000);
-        sheet.fact("availability", &format!("{}%", percent.trim_end_matches('0').trim_end_matches('.')));
-    }
-    for Latency { percentile, below } in &levels.latency {
-        let (whole, rest) = (percentile / 100, percentile % 100);
-        let percentile = if rest == 0 { whole.to_string() } else { format!("{whole}.{rest:02}") };
-        sheet.fact("latency", &format!("p{percentile} below {below}"));
-    }
-    sheet.maybe("support", levels.support.as_deref());
-    sheet.custom(&levels.custom);
-}
-
-fn quality(check: &Check) -> String {
-    let mut words = vec![check.metric.clone()];
-    words.extend(check.table.as_ref().map(|table| format!("of table {table}")));
-    words.extend(check.column.as_ref().map(|column| format!("of {column}")));
-    words.extend(check.threshold.map(|threshold| format!("threshold {threshold}")));
-    words.extend(check.arguments.iter().map(|(key, value)| format!("{key} {}", in_words(value))));
-    words.extend(check.severity.as_ref().map(|severity| format!("({severity})")));
-    words.extend(check.description.as_ref().map(|about| format!("- {about}")));
-    words.join(" ")
+    let rows = items.into_iter().map(|item| [item.group, item.name, item.value]).collect();
+    let shown = Table::of_texts(["about", "what", "promise"], rows).render(sheet.style, sheet.width);
+    shown.lines().for_each(|line| sheet.text.push_str(&format!("  {line}\n")));
 }
 
 /// A JSON value without the quotes of a plain text.
