@@ -39,9 +39,8 @@ fn a_real_driver_browses_and_joins_two_stores_like_the_command_line() {
     let expected_rows = rows(&stores.mesh.run(&["sql", &sql, "--param", "post", "--output", "json"]));
     assert!(expected_rows.as_array().unwrap().len() > 1, "{expected_rows}");
 
-    let mut server = Server(
-        stores.mesh.command(&["serve", "--listen", "127.0.0.1:0", "--output", "json"]).spawn().unwrap(),
-    );
+    let mut server =
+        Server(stores.mesh.command(&["serve", "--listen", "127.0.0.1:0", "--output", "json"]).spawn().unwrap());
     let mut line = String::new();
     BufReader::new(server.0.stdout.take().unwrap()).read_line(&mut line).unwrap();
     let told: Value = serde_json::from_str(&line).unwrap();

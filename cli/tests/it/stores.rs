@@ -22,11 +22,8 @@ pub(crate) const JOIN: &str = "SELECT c.country, count(*) AS parcels, sum(o.amou
      GROUP BY c.country ORDER BY c.country";
 
 /// Every column of every row of the same three tables.
-const EVERYTHING: [&str; 3] = [
-    "SELECT * FROM commerce.\"orders@1\"",
-    "SELECT * FROM identity.customers",
-    "SELECT * FROM logistics.shipments",
-];
+const EVERYTHING: [&str; 3] =
+    ["SELECT * FROM commerce.\"orders@1\"", "SELECT * FROM identity.customers", "SELECT * FROM logistics.shipments"];
 
 /// A server, the proxy before it, and a mesh with two domains in its bucket. Fields are dropped in this order.
 pub(crate) struct Stores {
@@ -99,10 +96,10 @@ fn a_join_over_two_stores_reads_a_fraction_and_says_so() {
 fn a_domain_cannot_use_the_key_of_another() {
     let stores = stores();
     let ran = crate::meshweave::finish(
-        stores.mesh.command(&["sql", "SELECT count(*) FROM commerce.\"orders@1\"", "--output", "json"]).envs([
-            ("COMMERCE_KEY_ID", "logistics-key"),
-            ("COMMERCE_SECRET", "not the secret of that key"),
-        ]),
+        stores
+            .mesh
+            .command(&["sql", "SELECT count(*) FROM commerce.\"orders@1\"", "--output", "json"])
+            .envs([("COMMERCE_KEY_ID", "logistics-key"), ("COMMERCE_SECRET", "not the secret of that key")]),
     );
     let error = ran.error(8);
     assert_eq!(error["kind"], "unavailable", "{error}");

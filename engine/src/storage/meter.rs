@@ -101,6 +101,7 @@ impl Meter {
             }
             Some((next, Some((stream, meter, seen, count + 1))))
         })
+        .fuse()
         .boxed()
     }
 

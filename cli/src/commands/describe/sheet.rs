@@ -218,9 +218,8 @@ fn body(sheet: &mut Sheet, product: &Product) {
 
 /// What the contract promises and the engine only tells of; what other parts of the page show is not said again.
 fn declared(sheet: &mut Sheet, product: &Product) {
-    let shown_above = |group: &str| {
-        ["product", "owner", "sample queries", "definition"].contains(&group) || group.contains("table ")
-    };
+    let shown_above =
+        |group: &str| ["product", "owner", "sample queries", "definition"].contains(&group) || group.contains("table ");
     let items = describe::describe(product).into_iter().filter(|item| item.state == State::Declared);
     let items: Vec<Item> = items.filter(|item| !shown_above(&item.group)).collect();
     if items.is_empty() {
