@@ -13,6 +13,7 @@ mod columns;
 mod failure;
 mod filters;
 mod footers;
+mod guard;
 mod history;
 mod provider;
 mod session;

@@ -2,8 +2,8 @@
 //!
 //! In: a loaded version and the promised schema. Out: a [`TableProvider`].
 //! Holds always:
-//! - reordering, hiding, widening and the promise "never null" happen inside deltalake's scan: no node of ours above it, so
-//!   dynamic filters, limits and statistics meet it directly;
+//! - reordering, hiding, widening and the promise "never null" happen inside deltalake's scan; above it stands a [`Guard`] that
+//!   lets limits, statistics and predicates through, except where they would go wrong;
 //! - planning happens in a [`TableSession`], so no cache of the query or the process is touched;
 //! - it cannot be written.
 //!
@@ -34,9 +34,10 @@ use object_store::ObjectStore;
 use parking_lot::Mutex;
 
 use super::filters::{self, Filters};
+use super::guard::Guard;
 use super::session::TableSession;
 use super::snapshots::Loaded;
-use super::store::TableFolder;
+use super::store::{Failed, TableFolder};
 use super::{columns, failure};
 
 /// See the file's head.
@@ -50,6 +51,7 @@ pub(super) struct DeltaTable {
     filters: Filters,
     url: ObjectStoreUrl,
     store: Arc<dyn ObjectStore>,
+    failed: Failed,
     footers: Arc<FileMetadataCache>,
     /// The predicates that were not taken when the optimizer last asked: SQL and reason.
     refused: Mutex<Vec<(String, String)>>,
@@ -97,6 +99,7 @@ impl DeltaTable {
             filters,
             url: folder.url(),
             store: folder.store(),
+            failed: folder.failed(),
             footers,
             refused: Mutex::default(),
         })
@@ -235,7 +238,7 @@ impl TableProvider for DeltaTable {
         let session = TableSession::new(state, self.url.clone(), Arc::clone(&self.store), Arc::clone(&self.footers))?;
         let plan = self.scan.scan(&session, Some(&projection), &pushed, limit).await?;
         self.report(&plan, &projection, taken, &pushed, limit);
-        Ok(plan)
+        Ok(Arc::new(Guard::new(plan, self.failed.clone())))
     }
 
     async fn scan_with_args<'a>(&self, state: &dyn Session, args: ScanArgs<'a>) -> Result<ScanResult> {

@@ -12,7 +12,7 @@
 
 use std::fmt;
 use std::ops::Range;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -33,6 +33,8 @@ use object_store::{
 use sha2::{Digest, Sha256};
 use tokio_util::sync::CancellationToken;
 use url::Url;
+
+use crate::common::find;
 
 const SCHEME: &str = "meshweave-delta";
 const LOG_FOLDER: &str = "_delta_log";
@@ -80,7 +82,8 @@ impl TableFolder {
         let id = FolderId { store: location.store_id.clone(), path: location.path.clone() };
         let (usage, store) = (Arc::clone(&ctx.usage), Arc::clone(&location.store));
         let metered: Arc<dyn ObjectStore> = Arc::new(MeteredStore::new(store, location.is_local(), usage, stop));
-        let store = FolderStore { inner: PrefixStore::new(metered, location.path.clone()), key: port.key.clone() };
+        let inner = PrefixStore::new(metered, location.path.clone());
+        let store = FolderStore { inner, key: port.key.clone(), failed: Failed::default() };
         let root = synthetic_root(&id)?;
         Ok(Self { id, key: port.key.clone(), place: location.url.to_string(), store: Arc::new(store), root })
     }
@@ -94,6 +97,11 @@ impl TableFolder {
     /// The store whose root is the table.
     pub(super) fn store(&self) -> Arc<dyn ObjectStore> {
         Arc::clone(&self.store) as Arc<dyn ObjectStore>
+    }
+
+    /// Where the store keeps the first failure that it meets.
+    pub(super) fn failed(&self) -> Failed {
+        self.store.failed.clone()
     }
 
     /// The store in the form that deltalake reads logs from.
@@ -117,10 +125,26 @@ fn synthetic_root(id: &FolderId) -> Result<Url> {
     Url::parse(&text).map_err(|e| Error::internal(format!("{text} is not a URL"), e))
 }
 
+/// The first failure that a table's store met in a query, kept beside: readers above turn errors into text.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Failed(Arc<OnceLock<Error>>);
+
+impl Failed {
+    /// The failure, when there was one.
+    pub(super) fn first(&self) -> Option<Error> {
+        self.0.get().cloned()
+    }
+
+    fn keep(&self, error: &Error) {
+        let _earlier_one_stays = self.0.set(error.clone());
+    }
+}
+
 /// See the file's head.
 struct FolderStore {
     inner: PrefixStore<Arc<dyn ObjectStore>>,
     key: String,
+    failed: Failed,
 }
 
 impl fmt::Debug for FolderStore {
@@ -136,20 +160,24 @@ impl fmt::Display for FolderStore {
 }
 
 impl FolderStore {
-    /// Says whose file is missing. The log is left alone: its readers know what a missing entry means.
+    /// Says whose file is missing or whose storage fails. The log is left alone: its readers know what a missing entry means.
     fn explain(&self, path: &Path, error: StoreError) -> StoreError {
         let in_log = path.parts().next().is_some_and(|part| part.as_ref() == LOG_FOLDER);
-        match error {
-            StoreError::NotFound { .. } if !in_log => carried(
-                Failure::PinnedObjectChanged {
-                    product: self.key.clone(),
-                    object: path.to_string(),
-                    cause: Some(Arc::new(error)),
-                }
-                .into(),
-            ),
-            other => other,
+        if in_log {
+            return error;
         }
+        let failure = match (find(&error), &error) {
+            (Some(ours), _) => ours.clone(),
+            (None, StoreError::NotFound { .. }) => Failure::PinnedObjectChanged {
+                product: self.key.clone(),
+                object: path.to_string(),
+                cause: Some(Arc::new(error)),
+            }
+            .into(),
+            (None, _) => Error::unavailable(&self.key, format!("its storage does not answer for \"{path}\""), error),
+        };
+        self.failed.keep(&failure);
+        carried(failure)
     }
 
     fn refused(&self) -> StoreError {

@@ -69,7 +69,8 @@ pub fn local_port(folder: &FilePath, schema: Option<SchemaRef>) -> Port {
 /// The table at `path` of `store` as deltalake sees it.
 pub fn table(store: &Arc<dyn ObjectStore>, path: &str) -> DeltaTable {
     let rooted: Arc<dyn ObjectStore> = Arc::new(PrefixStore::new(Arc::clone(store), path));
-    let root = Url::parse("memory:///").unwrap();
+    // Of a `file:` root alone the kernel sorts listings itself; local folders list in any order.
+    let root = Url::parse("file:///").unwrap();
     DeltaTable::new(default_logstore(Arc::clone(&rooted), rooted, &root, &StorageConfig::default()))
 }
 

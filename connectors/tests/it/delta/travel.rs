@@ -210,7 +210,7 @@ async fn an_unknown_reader_feature_is_refused() {
     let store = memory();
     let entry = [
         r#"{"protocol":{"minReaderVersion":3,"minWriterVersion":7,"readerFeatures":["fromTheFuture"],"writerFeatures":["fromTheFuture"]}}"#,
-        r#"{"metaData":{"id":"t","format":{"provider":"parquet","options":{}},"schemaString":"{\"type\":\"struct\",\"fields\":[]}","partitionColumns":[],"configuration":{},"createdTime":0}}"#,
+        r#"{"metaData":{"id":"t","format":{"provider":"parquet","options":{}},"schemaString":"{\"type\":\"struct\",\"fields\":[{\"name\":\"id\",\"type\":\"long\",\"nullable\":true,\"metadata\":{}}]}","partitionColumns":[],"configuration":{},"createdTime":0}}"#,
     ];
     store.put(&Path::from("t/_delta_log/00000000000000000000.json"), entry.join("\n").into()).await.unwrap();
     let error = read_with(&connector(), &context(), &port("s", &store, "t", None), &AsOf::Latest).await.unwrap_err();
