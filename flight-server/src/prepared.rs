@@ -8,6 +8,8 @@
 //!
 //! Start reading at [`create`].
 
+use std::sync::Arc;
+
 use arrow::array::RecordBatch;
 use arrow_flight::decode::FlightRecordBatchStream;
 use arrow_flight::error::FlightError;
@@ -82,7 +84,7 @@ pub(crate) async fn read_bound(
     Ok(bound)
 }
 
-/// Every batch that was sent, up to `limit` bytes in memory.
+/// Every batch that was sent, up to `limit` bytes in memory; columns without rows are one batch without rows.
 async fn read(mut rows: FlightRecordBatchStream, limit: usize) -> Outcome<Vec<RecordBatch>> {
     let mut batches: Vec<RecordBatch> = Vec::new();
     let mut bytes = 0;
@@ -94,6 +96,10 @@ async fn read(mut rows: FlightRecordBatchStream, limit: usize) -> Outcome<Vec<Re
             return Err(too_large(limit));
         }
         batches.push(batch);
+    }
+    // A client that binds no rows may send their columns alone: that is no row, not "nothing was bound".
+    if batches.is_empty() {
+        batches.extend(rows.schema().map(|columns| RecordBatch::new_empty(Arc::clone(columns))));
     }
     Ok(batches)
 }

@@ -116,10 +116,11 @@ async fn next_batch(ctx: &QueryContext, stream: &mut SendableRecordBatchStream) 
             None => std::future::pending().await,
         }
     };
+    // The deadline before the rows: a stream that always has a batch ready would keep it from ever being looked at.
     tokio::select! {
         biased;
         () = ctx.cancel.cancelled() => Err(Fault::from(Error::from(Failure::Cancelled))),
-        next = stream.next() => next.transpose().map_err(|error| Fault::from(Error::from(error))),
         limit = deadline => Err(Fault::from(meshweave_engine::context::timed_out(limit))),
+        next = stream.next() => next.transpose().map_err(|error| Fault::from(Error::from(error))),
     }
 }

@@ -62,10 +62,15 @@ async fn a_kind_has_its_code() {
 }
 
 #[tokio::test]
-async fn a_statement_that_does_not_parse_is_the_callers() {
+async fn a_wrong_statement_is_the_callers() {
     let server = Server::start().await;
     let mut client = server.client().await;
-    for sql in ["SELEC 1", "SELECT nothing FROM orders", "SELECT $1"] {
+    for (sql, code) in [
+        ("SELEC 1", Code::InvalidArgument),
+        ("SELECT city + true FROM orders", Code::InvalidArgument),
+        ("SELECT nothing FROM orders", Code::NotFound),
+        ("SELECT $1", Code::InvalidArgument),
+    ] {
         let refused = match client.execute(sql.into(), None).await {
             Err(FlightError::Tonic(status)) => *status,
             Err(other) => panic!("{other}"),
@@ -74,7 +79,7 @@ async fn a_statement_that_does_not_parse_is_the_callers() {
                 other => panic!("{other}"),
             },
         };
-        assert!(matches!(refused.code(), Code::InvalidArgument), "{sql}: {refused}");
+        assert_eq!(refused.code(), code, "{sql}: {refused}");
     }
 }
 
