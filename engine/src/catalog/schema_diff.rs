@@ -187,30 +187,30 @@ mod tests {
         Column { nullable, ..Column::new(name, logical_type) }
     }
 
-    fn check(promised: T, stored: T, seen: T, expected: &[&str]) {
+    fn check(promised: T, stored: T, seen: &T, expected: &[&str]) {
         let (report, resolved) = compare(&[column("a", promised, true)], &[column("a", stored, true)]);
         let lines: Vec<String> = report.differences.iter().map(ToString::to_string).collect();
         assert_eq!(lines, expected);
-        assert_eq!(resolved[0].logical_type, seen);
+        assert_eq!(resolved[0].logical_type, *seen);
     }
 
     #[test]
     fn equal_columns_do_not_differ() {
-        check(T::Int64, T::Int64, T::Int64, &[]);
+        check(T::Int64, T::Int64, &T::Int64, &[]);
     }
 
     #[test]
     fn a_wider_promise_is_kept_and_told() {
-        check(T::Int64, T::Int32, T::Int32, &["column a is stored as int32, which keeps the promised int64"]);
+        check(T::Int64, T::Int32, &T::Int32, &["column a is stored as int32, which keeps the promised int64"]);
         let decimal = T::Decimal { precision: 15, scale: 2 };
         let line = "column a is stored as decimal(15,2), which keeps the promised number";
-        check(T::Number, decimal.clone(), decimal, &[line]);
-        check(T::Uuid, T::String, T::Uuid, &["column a is stored as string, which keeps the promised uuid"]);
+        check(T::Number, decimal.clone(), &decimal, &[line]);
+        check(T::Uuid, T::String, &T::Uuid, &["column a is stored as string, which keeps the promised uuid"]);
     }
 
     #[test]
     fn a_type_that_cannot_keep_the_promise_is_an_error() {
-        check(T::Int32, T::Int64, T::Int32, &["column a is promised as int32 and stored as int64"]);
+        check(T::Int32, T::Int64, &T::Int32, &["column a is promised as int32 and stored as int64"]);
         let (report, _) = compare(&[column("a", T::Int32, true)], &[column("a", T::Int64, true)]);
         assert!(!report.is_kept());
     }

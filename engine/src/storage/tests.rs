@@ -237,7 +237,7 @@ async fn a_link_that_appears_later_is_refused_at_the_request() {
     for error in [
         location.store.get(&location.child("b").path).await.unwrap_err(),
         location.store.head(&location.child("b").path).await.unwrap_err(),
-        location.store.get_ranges(&location.child("b").path, &[0..3]).await.unwrap_err(),
+        location.store.get_ranges(&location.child("b").path, std::slice::from_ref(&(0..3))).await.unwrap_err(),
         location.store.put(&location.child("b").path, "x".into()).await.unwrap_err(),
     ] {
         assert!(matches!(error, object_store::Error::PermissionDenied { .. }), "{error}");

@@ -265,7 +265,7 @@ async fn of_two_registrations_at_once_one_wins_and_others_do_not_disturb() {
         let yours = columns_contract("commerce", "orders", "1.0.0", &[("yours", "string")]);
         let (first, second) = tokio::join!(mesh.register(&a, &mine), mesh.register(&b, &yours));
         assert_eq!([first.is_ok(), second.is_ok()].iter().filter(|ok| **ok).count(), 1, "{first:?} {second:?}");
-        let lost = first.err().or(second.err()).unwrap();
+        let lost = first.err().or_else(|| second.err()).unwrap();
         assert!(matches!(lost.kind(), Kind::Unavailable | Kind::InvalidContract), "{lost}");
         let (one, two) = (
             columns_contract("commerce", "one", "1.0.0", &[("id", "string")]),

@@ -167,7 +167,7 @@ async fn of_two_writers_one_wins(backend: Backend, folder: &Path) {
         let results = tokio::join!(a.append(version, &mine), b.append(version, &yours));
         let won = [results.0.is_ok(), results.1.is_ok()].iter().filter(|ok| **ok).count();
         assert_eq!(won, 1, "round {round}");
-        let lost = results.0.err().or(results.1.err()).unwrap();
+        let lost = results.0.err().or_else(|| results.1.err()).unwrap();
         assert!(matches!(lost.failure(), Failure::CatalogConflict { .. }), "{lost}");
         assert_eq!(a.load().await.unwrap().records.len(), round + 1);
     }
@@ -214,7 +214,7 @@ async fn columns_are_resolved_once(backend: Backend, folder: &Path) {
     } else {
         store.append(store.load().await.unwrap().version, std::slice::from_ref(&bare)).await.unwrap();
     }
-    assert_eq!(store.load().await.unwrap().records, [bare.clone()]);
+    assert_eq!(store.load().await.unwrap().records, std::slice::from_ref(&bare));
     store.resolve(&bare.id, &resolved("orders")).await.unwrap();
     assert_eq!(store.load().await.unwrap().records, [Record { resolved: Some(resolved("orders")), ..bare.clone() }]);
     for id in [&bare.id, &id("commerce", "nothing", "1.0.0")] {
