@@ -75,13 +75,13 @@ pub(crate) fn answer(
 }
 
 /// An error of arrow-flight's builders.
-fn building(error: FlightError) -> Fault {
-    Fault::internal("building a listing", &error)
+fn building(error: &FlightError) -> Fault {
+    Fault::internal("building a listing", error)
 }
 
 /// The batch of a builder.
 fn built(batch: Result<RecordBatch, FlightError>) -> Outcome<RecordBatch> {
-    batch.map_err(building)
+    batch.map_err(|e| building(&e))
 }
 
 /// A batch of our own columns.

@@ -69,7 +69,9 @@ pub(super) fn tables(listing: &Listing, command: &CommandGetTables, profile: Pro
     };
     for table in listing.tables.iter().filter(wanted) {
         let columns = if command.include_schema { columns(listing, table, profile) } else { Schema::empty() };
-        builder.append(&listing.catalog, &table.schema, &table.name, table.kind.word(), &columns).map_err(building)?;
+        builder
+            .append(&listing.catalog, &table.schema, &table.name, table.kind.word(), &columns)
+            .map_err(|e| building(&e))?;
     }
     built(builder.build())
 }

@@ -19,6 +19,7 @@ fn wire(array: &ArrayRef, profile: Profile) -> ArrayRef {
 }
 
 #[track_caller]
+#[expect(clippy::needless_pass_by_value, reason = "cases read better")]
 fn check(array: ArrayRef, compat: ArrayRef) {
     for from in 0..=array.len() {
         let slice = array.slice(from, array.len() - from);

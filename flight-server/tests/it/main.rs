@@ -2,6 +2,12 @@
 //!
 //! `small` is a server over fixed tables, for what is about the protocol; `mesh` is one over a real engine, for what is about products.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "what tests share fails by panicking, as the tests themselves do"
+)]
+
 mod cancel;
 mod commands;
 mod errors;
