@@ -29,7 +29,7 @@ mod tests {
         let before = cpu();
         let held: Vec<u64> = (0..4_000_000_u64).map(|n| n.wrapping_mul(n)).collect();
         assert!(cpu() > before);
-        assert!(held.iter().any(|n| *n == 9));
+        assert!(held.contains(&9));
         assert!(peak_memory().unwrap() >= 32_000_000);
     }
 }

@@ -35,7 +35,7 @@ pub(crate) fn load(global: &Global, mesh: Option<&Path>) -> Outcome<Settings> {
         None => (String::new(), FILE.to_owned(), None),
     };
     let mut settings = Settings::load(&text, &place, environment())?;
-    anchor(&mut settings, folder.as_deref().unwrap_or(Path::new("")));
+    anchor(&mut settings, folder.as_deref().unwrap_or_else(|| Path::new("")));
     settings.storage.local.extend(global.allow_local.iter().cloned());
     Ok(settings)
 }

@@ -87,6 +87,7 @@ impl Session {
 }
 
 /// Who asks: as typed, else as configured, else the user of the operating system.
+#[expect(clippy::disallowed_methods, reason = "a door: it reads the environment")]
 fn principal(global: &Global, configured: Option<Principal>) -> Principal {
     let user = || {
         let named = ["USER", "LOGNAME", "USERNAME"].into_iter().find_map(std::env::var_os);
@@ -117,7 +118,7 @@ fn named_mesh(named: &Path) -> Outcome<PathBuf> {
     }
     if named.is_file() && named.file_name().is_some_and(|name| name == MESH_FILE) {
         let folder = named.parent().filter(|folder| !folder.as_os_str().is_empty());
-        return Ok(folder.unwrap_or(Path::new(".")).to_path_buf());
+        return Ok(folder.unwrap_or_else(|| Path::new(".")).to_path_buf());
     }
     let what = if named.is_dir() { format!("holds no {MESH_FILE}") } else { "is not a folder".to_owned() };
     let hint = format!("A mesh is a folder with a {MESH_FILE}; `meshweave demo` makes one to try.");

@@ -40,6 +40,7 @@ pub(crate) struct Output {
 
 impl Output {
     /// Looks at the options and at what stdout and stderr are.
+    #[expect(clippy::disallowed_methods, reason = "a door: it reads the environment")]
     pub(crate) fn new(global: &Global) -> Self {
         let no_color = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
         let width = terminal_size::terminal_size().map(|(width, _)| usize::from(width.0));

@@ -2,6 +2,12 @@
 //!
 //! Start reading at [`meshweave`], which runs the binary, and [`mesh`], which makes the mesh the tests share.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "what tests share fails by panicking, as the tests themselves do"
+)]
+
 mod adbc;
 mod check;
 mod demo;

@@ -183,7 +183,9 @@ fn where_it_lies(sheet: &mut Sheet, table: &Promised) {
         let partitions: Vec<_> = storage
             .partitioning
             .iter()
-            .map(|part| part.granularity.as_ref().map_or(part.field.clone(), |by| format!("{} by {by}", part.field)))
+            .map(|part| {
+                part.granularity.as_ref().map_or_else(|| part.field.clone(), |by| format!("{} by {by}", part.field))
+            })
             .collect();
         sheet.list("partitions", &partitions);
         sheet.maybe("layout", storage.layout.as_deref());
