@@ -187,6 +187,7 @@ mod tests {
     use super::*;
     use arrow::datatypes::TimeUnit::{Microsecond, Millisecond};
 
+    #[expect(clippy::needless_pass_by_value, reason = "cases read better")]
     fn check(promised: DataType, stored: DataType, expected: bool) {
         assert_eq!(keeps(&promised, &stored), expected, "promised {promised}, stored {stored}");
     }

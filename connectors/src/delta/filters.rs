@@ -77,7 +77,7 @@ impl Filters {
     fn reason(&self, predicate: &Expr) -> String {
         let of_partition = |column: &&Column| self.partitions.contains(&column.name);
         let columns = predicate.column_refs();
-        let text = match (columns.iter().filter(|c| of_partition(&c)).count(), columns.len()) {
+        let text = match (columns.iter().filter(|c| of_partition(c)).count(), columns.len()) {
             (some, all) if some == all => "partition values choose files",
             (0, _) if self.prunes_rows => {
                 "statistics choose files, row groups and pages; rows are dropped while reading"

@@ -181,7 +181,7 @@ mod tests {
         one.put(&path, entry(&path, 10));
         assert!(one.contains_key(&path) && one.get(&path).is_some());
         assert!(!two.contains_key(&path) && two.get(&path).is_none() && two.is_empty());
-        assert_eq!(one.list_entries().into_keys().collect::<Vec<_>>(), [path.clone()]);
+        assert_eq!(one.list_entries().into_keys().collect::<Vec<_>>(), std::slice::from_ref(&path));
         two.clear();
         assert_eq!(one.len(), 1);
         one.clear();

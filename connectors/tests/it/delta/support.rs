@@ -31,12 +31,12 @@ use serde_json::{Map, Value, json};
 use url::Url;
 
 /// The connector as a process has it.
-pub fn connector() -> Delta {
+pub(crate) fn connector() -> Delta {
     Delta::new(&Limits::default())
 }
 
 /// A port over the folder `path` of `store`, known as `store_id`.
-pub fn port(store_id: &str, store: &Arc<dyn ObjectStore>, path: &str, schema: Option<SchemaRef>) -> Port {
+pub(crate) fn port(store_id: &str, store: &Arc<dyn ObjectStore>, path: &str, schema: Option<SchemaRef>) -> Port {
     let name = ProductName::new("sales", "facts").unwrap();
     Port {
         product: ProductId { name, version: "1.0.0".parse().unwrap() },
@@ -61,13 +61,13 @@ pub fn port(store_id: &str, store: &Arc<dyn ObjectStore>, path: &str, schema: Op
 }
 
 /// A port over a table in a local folder.
-pub fn local_port(folder: &FilePath, schema: Option<SchemaRef>) -> Port {
+pub(crate) fn local_port(folder: &FilePath, schema: Option<SchemaRef>) -> Port {
     let store: Arc<dyn ObjectStore> = Arc::new(LocalFileSystem::new_with_prefix(folder).unwrap());
     port("local", &store, "", schema)
 }
 
 /// The table at `path` of `store` as deltalake sees it.
-pub fn table(store: &Arc<dyn ObjectStore>, path: &str) -> DeltaTable {
+pub(crate) fn table(store: &Arc<dyn ObjectStore>, path: &str) -> DeltaTable {
     let rooted: Arc<dyn ObjectStore> = Arc::new(PrefixStore::new(Arc::clone(store), path));
     // Of a `file:` root alone the kernel sorts listings itself; local folders list in any order.
     let root = Url::parse("file:///").unwrap();
@@ -75,12 +75,17 @@ pub fn table(store: &Arc<dyn ObjectStore>, path: &str) -> DeltaTable {
 }
 
 /// Makes an empty table.
-pub async fn create(store: &Arc<dyn ObjectStore>, path: &str, schema: &Schema, partition_by: &[&str]) -> DeltaTable {
+pub(crate) async fn create(
+    store: &Arc<dyn ObjectStore>,
+    path: &str,
+    schema: &Schema,
+    partition_by: &[&str],
+) -> DeltaTable {
     create_with(store, path, schema, partition_by, HashMap::new()).await
 }
 
 /// Makes an empty table with properties.
-pub async fn create_with(
+pub(crate) async fn create_with(
     store: &Arc<dyn ObjectStore>,
     path: &str,
     schema: &Schema,
@@ -99,12 +104,12 @@ pub async fn create_with(
 }
 
 /// Adds one commit with `batch`.
-pub async fn append(table: DeltaTable, batch: RecordBatch) -> DeltaTable {
+pub(crate) async fn append(table: DeltaTable, batch: RecordBatch) -> DeltaTable {
     table.write([batch]).with_save_mode(SaveMode::Append).await.unwrap()
 }
 
 /// Two columns: `id` counts from `first`, `name` says so.
-pub fn numbered(first: i64, rows: i64) -> RecordBatch {
+pub(crate) fn numbered(first: i64, rows: i64) -> RecordBatch {
     let ids: Vec<i64> = (first..first + rows).collect();
     let names: StringArray = ids.iter().map(|id| Some(format!("n{id}"))).collect();
     let columns: Vec<ArrayRef> = vec![Arc::new(Int64Array::from(ids)), Arc::new(names)];
@@ -112,18 +117,18 @@ pub fn numbered(first: i64, rows: i64) -> RecordBatch {
 }
 
 /// The columns of [`numbered`].
-pub fn numbered_schema() -> SchemaRef {
+pub(crate) fn numbered_schema() -> SchemaRef {
     Arc::new(Schema::new(vec![Field::new("id", DataType::Int64, true), Field::new("name", DataType::Utf8, true)]))
 }
 
 /// Everything of one version, through the connector.
-pub async fn read(delta: &Delta, port: &Port, as_of: &AsOf) -> Vec<RecordBatch> {
+pub(crate) async fn read(delta: &Delta, port: &Port, as_of: &AsOf) -> Vec<RecordBatch> {
     let ctx = context();
     read_with(delta, &ctx, port, as_of).await.unwrap()
 }
 
 /// The same, with a context and its errors.
-pub async fn read_with(
+pub(crate) async fn read_with(
     delta: &Delta,
     ctx: &QueryContext,
     port: &Port,
@@ -136,7 +141,8 @@ pub async fn read_with(
 }
 
 /// The failure inside an error of DataFusion; there must be one of ours.
-pub fn say(error: datafusion::error::DataFusionError) -> meshweave_engine::Error {
+#[expect(clippy::needless_pass_by_value, reason = "it stands in map_err")]
+pub(crate) fn say(error: datafusion::error::DataFusionError) -> meshweave_engine::Error {
     match meshweave_connectors::common::find(&error) {
         Some(ours) => ours.clone(),
         None => panic!("a raw error: {error}"),
@@ -144,12 +150,12 @@ pub fn say(error: datafusion::error::DataFusionError) -> meshweave_engine::Error
 }
 
 /// Rows as sorted text.
-pub fn text(batches: &[RecordBatch]) -> Vec<String> {
+pub(crate) fn text(batches: &[RecordBatch]) -> Vec<String> {
     rows_of(batches).unwrap()
 }
 
 /// Rows in the form of `testdata/delta-spark/*/expected.json`, sorted by their text.
-pub fn plain_rows(batches: &[RecordBatch]) -> Vec<String> {
+pub(crate) fn plain_rows(batches: &[RecordBatch]) -> Vec<String> {
     let mut rows = Vec::new();
     for batch in batches {
         for row in 0..batch.num_rows() {
