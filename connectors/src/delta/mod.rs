@@ -2,9 +2,9 @@
 //!
 //! In: a [`Port`] whose location is the folder that holds `_delta_log`. Out: a table over exactly one version of it.
 //! Holds always:
-//! - deltalake never sees a URL of the mesh, a credential or a process-wide registry: it gets one [`store::TableFolder`], named by a
+//! - deltalake never sees a URL of the mesh, a credential or a process-wide registry: it gets one `store::TableFolder`, named by a
 //!   URL that no other store identity or folder has;
-//! - nothing that is cached is keyed by a path alone (see [`snapshots`] and [`footers`]);
+//! - nothing that is cached is keyed by a path alone (see `snapshots` and `footers`);
 //! - a newer version in the log is never overlooked: every pin of the newest state asks the log.
 //!
 //! Start reading at [`Delta`].

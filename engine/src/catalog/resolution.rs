@@ -3,7 +3,7 @@
 //! In: a product with its domain's defaults. Out: resolved columns, and a report of every difference.
 //! Reads metadata only, through the domain's own storage. Holds always: what cannot be compared is said, never assumed.
 //!
-//! Start reading at [`resolve_columns`].
+//! Start reading at `resolve_columns`.
 
 use meshweave_contract::model::{Body, Column, Product, Status, StorageSpec, Table};
 use meshweave_contract::name::TableName;

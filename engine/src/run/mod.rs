@@ -1,6 +1,6 @@
 //! From a physical plan to a stream of batches, within the limits of the process.
 //!
-//! In: a planned statement. Out: an [`Answer`](crate::Answer). Holds always:
+//! In: a planned statement. Out: an [`Answer`]. Holds always:
 //! - nothing runs before it was admitted, and the place is free again when the stream ends or is dropped;
 //! - memory and spill space have one limit for all queries; stores and caches are never shared by path;
 //! - no task outlives the stream it works for.
