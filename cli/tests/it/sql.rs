@@ -76,8 +76,7 @@ fn refusals_have_their_exit_codes() {
 
 #[test]
 fn a_timeout_stops_the_statement() {
-    let sql = "SELECT sum(a.l_quantity * b.l_quantity + c.l_quantity) \
-               FROM sales.lineitem a CROSS JOIN sales.lineitem b CROSS JOIN sales.lineitem c";
+    let sql = "SELECT a.l_orderkey, b.l_comment FROM sales.lineitem a CROSS JOIN sales.lineitem b";
     let error = on_shared(&["sql", "-o", "json", sql, "--timeout", "PT0.05S"]).error(8);
     assert_eq!(error["kind"], "timed_out");
 }

@@ -13,7 +13,10 @@ use crate::places::Made;
 /// Files of each table.
 const FILES: u16 = 16;
 
-/// Paid orders of a few days, who placed them, and the parcels of one carrier.
+/// Orders in the shop: enough that a file is larger than what is read of its end for the footer.
+const ORDERS: u64 = 160_000;
+
+/// Orders of two days, who placed them, and the parcels of one carrier.
 pub(crate) const JOIN: &str = "SELECT c.country, count(*) AS parcels, sum(o.amount) AS amount \
      FROM commerce.\"orders@1\" o \
      JOIN identity.customers c ON o.customerId = c.customer_id \
@@ -60,7 +63,7 @@ pub(crate) fn stores() -> Stores {
         }
         (server, proxy, places, variables)
     });
-    let options = Options { scale: None, orders: Some(16_000), delta: true, files_per_table: FILES, places };
+    let options = Options { scale: None, orders: Some(ORDERS), delta: true, files_per_table: FILES, places };
     let mesh = Made::new(&options, variables);
     Stores { mesh, proxy, _server: server, runtime }
 }

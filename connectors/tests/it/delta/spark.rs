@@ -6,11 +6,10 @@ use std::sync::Arc;
 use datafusion::physical_plan::collect;
 use meshweave_connectors::conformance::{Reading, context};
 use meshweave_engine::connect::{AsOf, Connector};
-use object_store::ObjectStore;
-use object_store::local::LocalFileSystem;
 use serde_json::Value;
+use url::Url;
 
-use super::support::{connector, local_port, plain_rows, read, table, text};
+use super::support::{connector, local_port, plain_rows, read, text};
 
 fn folder(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../testdata/delta-spark").join(name)
@@ -39,38 +38,16 @@ async fn check(name: &str) {
     }
     let newest = read(&delta, &port, &AsOf::Latest).await;
     assert_eq!(Some(&plain_rows(&newest)), expected.last().map(|(_, rows)| rows), "{name}, newest");
-    let store = in_memory(&folder(name)).await;
-    assert_eq!(text(&newest), text(&by_deltalake(&store).await), "{name}, deltalake's own provider");
-}
-
-/// A copy of a folder in memory, where listings are sorted as the kernel takes for granted.
-async fn in_memory(folder: &std::path::Path) -> Arc<dyn ObjectStore> {
-    use futures::TryStreamExt as _;
-    use object_store::ObjectStoreExt as _;
-    let from = LocalFileSystem::new_with_prefix(folder).unwrap();
-    let to = object_store::memory::InMemory::new();
-    let files: Vec<_> = from.list(None).map_ok(|file| file.location).try_collect().await.unwrap();
-    for file in files {
-        let bytes = from.get(&file).await.unwrap().bytes().await.unwrap();
-        to.put(&file, bytes.into()).await.unwrap();
-    }
-    Arc::new(to)
+    assert_eq!(text(&newest), text(&by_deltalake(&folder(name)).await), "{name}, deltalake's own provider");
 }
 
 /// The newest version, through deltalake's own provider in a session of its own.
-async fn by_deltalake(store: &Arc<dyn ObjectStore>) -> Vec<arrow::array::RecordBatch> {
-    let mut theirs = table(store, "");
-    theirs.load().await.unwrap();
+async fn by_deltalake(folder: &Path) -> Vec<arrow::array::RecordBatch> {
+    let theirs =
+        deltalake::open_table(Url::from_directory_path(folder.canonicalize().unwrap()).unwrap()).await.unwrap();
     let session = deltalake::delta_datafusion::create_session().state();
     let provider = theirs.table_provider().await.unwrap();
-    let columns = meshweave_engine::connect::Connector::probe(
-        &connector(),
-        &context(),
-        &super::support::port("x", store, "", None),
-    )
-    .await
-    .unwrap()
-    .schema;
+    let columns = Connector::probe(&connector(), &context(), &local_port(folder, None)).await.unwrap().schema;
     let order: Vec<usize> = columns.fields().iter().map(|f| provider.schema().index_of(f.name()).unwrap()).collect();
     let plan = provider.scan(&session, Some(&order), &[], None).await.unwrap();
     let coalesced = Arc::new(datafusion::physical_plan::coalesce_partitions::CoalescePartitionsExec::new(plan));
