@@ -10,7 +10,7 @@ use crate::stores::{JOIN, stores};
 
 /// The same join with the carrier as a parameter.
 fn join_with_parameter() -> String {
-    let sql = JOIN.replace("'post'", "$1").replace("sum(o.amount)", "CAST(sum(o.amount) AS DOUBLE)");
+    let sql = JOIN.replace("'Brieftaube'", "$1").replace("sum(o.amount)", "CAST(sum(o.amount) AS DOUBLE)");
     assert!(sql.contains("$1") && sql.contains("DOUBLE"), "{sql}");
     sql
 }
@@ -36,7 +36,7 @@ impl Drop for Server {
 fn a_real_driver_browses_and_joins_two_stores_like_the_command_line() {
     let stores = stores();
     let sql = join_with_parameter();
-    let expected_rows = rows(&stores.mesh.run(&["sql", &sql, "--param", "post", "--output", "json"]));
+    let expected_rows = rows(&stores.mesh.run(&["sql", &sql, "--param", "Brieftaube", "--output", "json"]));
     assert!(expected_rows.as_array().unwrap().len() > 1, "{expected_rows}");
 
     let mut server =
@@ -52,7 +52,7 @@ fn a_real_driver_browses_and_joins_two_stores_like_the_command_line() {
         "tables": {"commerce": ["orders", "orders@1", "orders.items", "order_events"], "identity": ["customers"]},
         "columns": {"commerce.orders@1": ["orderId", "customerId", "amount", "status", "timestamp", "note"]},
         "statements": [
-            {"sql": sql, "parameters": ["post"], "rows": expected_rows},
+            {"sql": sql, "parameters": ["Brieftaube"], "rows": expected_rows},
             {"sql": "SELECT country FROM identity.customers WHERE 1 = 0", "rows": []},
         ],
         "refused": [

@@ -21,7 +21,7 @@ pub(crate) const JOIN: &str = "SELECT c.country, count(*) AS parcels, sum(o.amou
      FROM commerce.\"orders@1\" o \
      JOIN identity.customers c ON o.customerId = c.customer_id \
      JOIN logistics.shipments s ON s.order_id = o.orderId \
-     WHERE o.timestamp < TIMESTAMP '2026-10-03T00:00:00Z' AND s.carrier = 'post' \
+     WHERE o.timestamp < TIMESTAMP '2026-10-03T00:00:00Z' AND s.carrier = 'Brieftaube' \
      GROUP BY c.country ORDER BY c.country";
 
 /// Every column of every row of the same three tables.
