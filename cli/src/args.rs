@@ -103,7 +103,15 @@ pub(crate) enum Command {
     /// Serve the mesh over Arrow Flight SQL
     Serve(Serve),
     /// Show every setting of meshweave.yaml: its value here, and what it means
-    Settings,
+    Settings(SettingsPage),
+}
+
+/// `meshweave settings`
+#[derive(Debug, Args)]
+pub(crate) struct SettingsPage {
+    /// Write the reference page of every setting as Markdown, without the values of this process
+    #[arg(long)]
+    pub(crate) markdown: bool,
 }
 
 /// `meshweave demo`

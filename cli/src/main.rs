@@ -91,6 +91,6 @@ async fn run(cli: Cli, output: Output) -> Outcome {
         Command::Describe(args) => Box::pin(commands::describe::run(&args, global, output)).await,
         Command::Sql(args) => Box::pin(commands::sql::run(&args, global, output)).await,
         Command::Serve(args) => Box::pin(commands::serve::run(&args, global, output)).await,
-        Command::Settings => commands::settings::run(global, output),
+        Command::Settings(asked) => commands::settings::run(global, &asked, output),
     }
 }

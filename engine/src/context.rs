@@ -87,7 +87,7 @@ impl QueryContext {
 }
 
 /// The error of a query that ran out of its time.
-pub fn timed_out(limit: Duration) -> Error {
+fn timed_out(limit: Duration) -> Error {
     Failure::TimedOut { limit: format!("{limit:?}") }.into()
 }
 

@@ -16,12 +16,12 @@ use arrow_flight::FlightData;
 use datafusion::execution::SendableRecordBatchStream;
 use futures::stream::{self, BoxStream, StreamExt};
 use meshweave_engine::version::VersionVector;
-use meshweave_engine::{Answer, Error, Failure, Parameters, QueryContext, Statement};
+use meshweave_engine::{Answer, Error, Parameters, QueryContext, Statement};
 use tonic::Status;
 
 use crate::backend::Backend;
 use crate::encode::Encoder;
-use crate::status::{Fault, Outcome};
+use crate::status::Outcome;
 use crate::wire::WireSchema;
 
 /// What DoGet gives.
@@ -107,20 +107,6 @@ async fn start(
 
 /// The next batch, as long as the query may run.
 async fn next_batch(ctx: &QueryContext, stream: &mut SendableRecordBatchStream) -> Outcome<Option<RecordBatch>> {
-    let deadline = async {
-        match ctx.deadline {
-            Some((at, limit)) => {
-                tokio::time::sleep_until(at.into()).await;
-                limit
-            }
-            None => std::future::pending().await,
-        }
-    };
-    // The deadline before the rows: a stream that always has a batch ready would keep it from ever being looked at.
-    tokio::select! {
-        biased;
-        () = ctx.cancel.cancelled() => Err(Fault::from(Error::from(Failure::Cancelled))),
-        limit = deadline => Err(Fault::from(meshweave_engine::context::timed_out(limit))),
-        next = stream.next() => next.transpose().map_err(|error| Fault::from(Error::from(error))),
-    }
+    let next = async { stream.next().await.transpose().map_err(Error::from) };
+    Ok(ctx.bounded(next).await?)
 }

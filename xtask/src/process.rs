@@ -11,11 +11,23 @@ pub(crate) fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap_or_else(|| Path::new(".")).to_owned()
 }
 
-/// The cargo that runs us.
+/// The cargo that runs us, as if it were called by hand: what `cargo run` tells this program of its own package would
+/// make build scripts that look at it (ring's) run again, and half of the dependencies with them.
 pub(crate) fn cargo_command() -> Command {
     let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     command.current_dir(root());
+    for (name, _) in std::env::vars_os() {
+        if name.to_str().is_some_and(is_of_this_package) {
+            command.env_remove(name);
+        }
+    }
     command
+}
+
+/// Whether a variable is set by `cargo run` for the program that it runs.
+fn is_of_this_package(name: &str) -> bool {
+    const WHOLE: [&str; 4] = ["CARGO_BIN_NAME", "CARGO_CRATE_NAME", "CARGO_PRIMARY_PACKAGE", "OUT_DIR"];
+    name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_MANIFEST_") || WHOLE.contains(&name)
 }
 
 /// Runs cargo with its output on ours.

@@ -2,12 +2,13 @@
 //!
 //! Start reading at [`run`].
 
+use std::fmt::Write as _;
 use std::path::Path;
 
 use meshweave_engine::settings::{SettingDoc, Settings};
 use serde_json::{Value, json};
 
-use crate::args::{Format, Global};
+use crate::args::{Format, Global, SettingsPage};
 use crate::config;
 use crate::failure::{self, Outcome};
 use crate::output::{Output, Style};
@@ -17,7 +18,10 @@ use crate::session;
 ///
 /// # Errors
 /// Settings that cannot be read.
-pub(crate) fn run(global: &Global, output: &Output) -> Outcome {
+pub(crate) fn run(global: &Global, asked: &SettingsPage, output: &Output) -> Outcome {
+    if asked.markdown {
+        return output.print(&as_markdown(&Settings::reference()));
+    }
     // A mesh that was named must be there; one that was only looked for need not.
     let mesh = if global.mesh.is_some() { Some(session::find_mesh(global)?) } else { session::find_mesh(global).ok() };
     let settings = config::load(global, mesh.as_deref().map(Path::new))?;
@@ -47,6 +51,28 @@ fn as_json(docs: &[SettingDoc], values: &Value) -> Value {
     };
     docs.iter().map(one).collect()
 }
+
+/// The page of the book: one heading for each group, one entry for each setting.
+fn as_markdown(docs: &[SettingDoc]) -> String {
+    let mut page = String::from(MARKDOWN_HEAD);
+    let mut group = "";
+    for doc in docs {
+        let of = doc.name.split('.').next().unwrap_or_default();
+        if of != group {
+            group = of;
+            let _ = write!(page, "\n## `{group}`\n");
+        }
+        let default = doc.default.as_ref().map_or_else(|| "not set".to_owned(), |value| format!("`{value}`"));
+        let _ =
+            write!(page, "\n**`{}`** ({}, default {default}, `{}`)  \n{}\n", doc.name, doc.kind, doc.variable, doc.doc);
+    }
+    page
+}
+
+const MARKDOWN_HEAD: &str = "# Settings\n
+<!-- Written by `cargo xtask docs` from the settings' own documentation. -->\n
+`meshweave.yaml` holds the settings of one process. It lies in the mesh folder, or where `--settings FILE` or `MESHWEAVE_SETTINGS` says.
+Unknown keys are refused. A variable of the environment wins over the file. `meshweave settings` shows the values that a process has.\n";
 
 fn as_text(doc: &SettingDoc, values: &Value, style: Style) -> String {
     let value = match at(values, &doc.name) {

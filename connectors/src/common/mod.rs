@@ -1,8 +1,9 @@
-//! What every connector shares: how storage errors are worded and found again, and how stores are named in plans.
+//! What every connector shares: how storage errors are worded and found again, which types keep a promise, how stores are named in plans.
 //!
 //! Start reading at [`storage_failure`].
 
 pub mod errors;
+pub(crate) mod types;
 
 pub use errors::{find, storage_failure};
 

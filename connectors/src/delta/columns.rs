@@ -16,6 +16,7 @@ use meshweave_engine::connect::Port;
 use meshweave_engine::{Failure, Result};
 
 use super::snapshots::Loaded;
+use crate::common::types::keeps;
 
 /// The columns as stored, partition columns last.
 pub(super) fn observed(loaded: &Loaded) -> SchemaRef {
@@ -113,113 +114,5 @@ fn missing(name: &str, stored: &Schema) -> String {
     match like {
         Some(field) => format!("column \"{name}\" is not stored (the table has \"{}\")", field.name()),
         None => format!("column \"{name}\" is not stored"),
-    }
-}
-
-/// Whether every value of `stored` can be given as `promised` without loss.
-pub(super) fn keeps(promised: &DataType, stored: &DataType) -> bool {
-    use DataType as T;
-    if promised == stored {
-        return true;
-    }
-    match (promised, stored) {
-        (T::Utf8 | T::LargeUtf8 | T::Utf8View, T::Utf8 | T::LargeUtf8 | T::Utf8View) => true,
-        (
-            T::Binary | T::LargeBinary | T::BinaryView,
-            T::Binary | T::LargeBinary | T::BinaryView | T::FixedSizeBinary(_),
-        ) => true,
-        (T::Float64, T::Float32 | T::Float16) | (T::Float32, T::Float16) => true,
-        (T::Decimal128(p, s) | T::Decimal256(p, s), T::Decimal128(q, r) | T::Decimal256(q, r)) => {
-            s >= r && i16::from(*p) - i16::from(*s) >= i16::from(*q) - i16::from(*r)
-        }
-        (T::Timestamp(_, zone), T::Timestamp(_, other)) => zone.is_some() == other.is_some(),
-        (T::Timestamp(_, None), T::Date32) => true,
-        (T::List(item) | T::LargeList(item), T::List(other) | T::LargeList(other)) => keeps_field(item, other),
-        (T::Map(entries, _), T::Map(other, _)) => match (entries.data_type(), other.data_type()) {
-            (T::Struct(pair), T::Struct(others)) => {
-                pair.len() == others.len()
-                    && pair.iter().zip(others).all(|(field, other)| keeps(field.data_type(), other.data_type()))
-            }
-            _ => false,
-        },
-        (T::Struct(fields), T::Struct(others)) => {
-            fields.iter().all(|field| match others.iter().find(|other| other.name() == field.name()) {
-                Some(other) => keeps_field(field, other),
-                None => field.is_nullable(),
-            })
-        }
-        (wide, narrow) => keeps_number(wide, narrow),
-    }
-}
-
-fn keeps_field(promised: &Field, stored: &Field) -> bool {
-    (promised.is_nullable() || !stored.is_nullable()) && keeps(promised.data_type(), stored.data_type())
-}
-
-/// Bits and signedness of a whole-number type.
-fn whole(data_type: &DataType) -> Option<(u8, bool)> {
-    Some(match data_type {
-        DataType::Int8 => (8, true),
-        DataType::Int16 => (16, true),
-        DataType::Int32 => (32, true),
-        DataType::Int64 => (64, true),
-        DataType::UInt8 => (8, false),
-        DataType::UInt16 => (16, false),
-        DataType::UInt32 => (32, false),
-        DataType::UInt64 => (64, false),
-        _ => return None,
-    })
-}
-
-fn keeps_number(promised: &DataType, stored: &DataType) -> bool {
-    let Some((bits, signed)) = whole(stored) else { return false };
-    match (promised, whole(promised)) {
-        (DataType::Float64, _) => bits <= 32,
-        (DataType::Float32, _) => bits <= 16,
-        (_, Some((wide, wide_signed))) if wide_signed == signed => wide >= bits,
-        (_, Some((wide, true))) => wide > bits,
-        _ => false,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use arrow::datatypes::TimeUnit::{Microsecond, Millisecond};
-
-    #[expect(clippy::needless_pass_by_value, reason = "cases read better")]
-    fn check(promised: DataType, stored: DataType, expected: bool) {
-        assert_eq!(keeps(&promised, &stored), expected, "promised {promised}, stored {stored}");
-    }
-
-    #[test]
-    fn widening_keeps_and_narrowing_breaks() {
-        check(DataType::Int64, DataType::Int32, true);
-        check(DataType::Int32, DataType::Int64, false);
-        check(DataType::Float64, DataType::Int32, true);
-        check(DataType::Float64, DataType::Int64, false);
-        check(DataType::Float32, DataType::Float64, false);
-        check(DataType::Decimal128(12, 2), DataType::Decimal128(10, 2), true);
-        check(DataType::Decimal128(12, 4), DataType::Decimal128(12, 2), false);
-    }
-
-    #[test]
-    fn an_instant_is_no_wall_clock() {
-        let utc = || Some("UTC".into());
-        check(DataType::Timestamp(Microsecond, utc()), DataType::Timestamp(Millisecond, Some("+00:00".into())), true);
-        check(DataType::Timestamp(Microsecond, None), DataType::Timestamp(Microsecond, utc()), false);
-        check(DataType::Timestamp(Microsecond, utc()), DataType::Date32, false);
-    }
-
-    #[test]
-    fn structs_are_held_member_by_member() {
-        let stored = DataType::Struct(
-            vec![Field::new("a", DataType::Int32, true), Field::new("b", DataType::Utf8, true)].into(),
-        );
-        let promise = |name: &str, t: DataType, nullable| DataType::Struct(vec![Field::new(name, t, nullable)].into());
-        check(promise("a", DataType::Int64, true), stored.clone(), true);
-        check(promise("a", DataType::Int64, false), stored.clone(), false);
-        check(promise("b", DataType::Int64, true), stored.clone(), false);
-        check(promise("c", DataType::Int64, true), stored, true);
     }
 }

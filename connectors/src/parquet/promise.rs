@@ -9,7 +9,7 @@ use meshweave_engine::{Failure, Result};
 use object_store::path::Path;
 
 use super::footer::Footer;
-use super::schema::keeps;
+use crate::common::types::keeps;
 
 /// Checks one file, once per footer and promise.
 ///

@@ -100,9 +100,7 @@ fn map(error: DataFusionError, products: &[String]) -> Error {
         DataFusionError::SchemaError(inner, _) => schema(*inner),
         DataFusionError::Plan(text) => plan(&text),
         DataFusionError::SQL(inner, _) => Error::invalid_query(sentence(&inner.to_string())),
-        DataFusionError::NotImplemented(text) => {
-            Failure::Unsupported { what: first_line(&sentence(&text)), hint: None }.into()
-        }
+        DataFusionError::NotImplemented(text) => Failure::Unsupported { what: unsupported(&text), hint: None }.into(),
         DataFusionError::ResourcesExhausted(text) => exhausted(&text),
         DataFusionError::ObjectStore(inner) => storage(*inner, products),
         DataFusionError::ParquetError(inner) => parquet(*inner, products),
@@ -292,6 +290,31 @@ fn sentence(text: &str) -> String {
     crate::plan::lower_first(text.trim_end_matches('.'))
 }
 
+/// What is not offered, as the subject of "… is not supported": without the debug text that follows, and said once.
+fn unsupported(text: &str) -> String {
+    const SAID: [&str; 8] = [
+        " is not supported yet",
+        " is not supported",
+        " are not supported",
+        " not supported yet",
+        " not supported",
+        " is not implemented yet",
+        " is not implemented",
+        " are not enabled",
+    ];
+    let text = first_line(&sentence(text));
+    // `Some type: Name { field: … }` and `Name(…, …)` are Debug texts of the planner.
+    let cut = text.find(" {").or_else(|| text.find(": ").filter(|_| text.contains('('))).unwrap_or(text.len());
+    let told = match text.split_at(cut) {
+        (told, "") => told,
+        (told, _) => told.rsplit_once(": ").map_or(told, |(told, _)| told),
+    };
+    let told = told.trim().trim_end_matches([':', '.']);
+    let told = SAID.iter().find_map(|said| told.strip_suffix(said)).unwrap_or(told);
+    let told = told.strip_prefix("unsupported ").unwrap_or(told);
+    if told.starts_with("ast node") { "a part of this statement".to_owned() } else { told.to_owned() }
+}
+
 fn first_line(text: &str) -> String {
     text.lines().next().unwrap_or_default().trim_end_matches([':', ' ']).to_owned()
 }
@@ -353,6 +376,26 @@ mod tests {
         for (error, kind, text) in cases {
             let mapped = Error::from_datafusion(error, &["a.b".to_owned()]);
             assert_eq!((mapped.kind(), mapped.to_string().as_str()), (kind, text));
+        }
+    }
+
+    #[test]
+    fn what_is_not_supported_is_said_once_and_without_debug_text() {
+        let cases = [
+            ("SELECT item with multiple aliases is not supported", "SELECT item with multiple aliases"),
+            (
+                "Unsupported ast node in sqltorel: Subscript { index: Ident { value: \"x\" } }",
+                "a part of this statement",
+            ),
+            ("Unsupported ast node in sqltorel: Interval(Interval { value: 1 })", "a part of this statement"),
+            ("Hive formats not supported: Some(HiveFormat { row_format: None })", "hive formats"),
+            ("CLUSTER BY", "CLUSTER BY"),
+            ("Recursive CTEs are not enabled", "recursive CTEs"),
+        ];
+        for (text, expected) in cases {
+            let error = Error::from(DataFusionError::NotImplemented(text.to_owned()));
+            assert_eq!(error.kind(), Kind::Unsupported);
+            assert_eq!(error.to_string(), format!("{expected} is not supported"));
         }
     }
 

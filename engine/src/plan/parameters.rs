@@ -25,30 +25,71 @@ pub(super) fn describe(plan: &LogicalPlan, style: &Style) -> Result<Vec<Paramete
 
 /// Puts values in the place of parameters, each cast to the type that its place asks for.
 ///
+/// A value that would lose something (`2.5` for an integer) is compared as it is, as the literal would be.
+///
 /// # Errors
-/// Values that are missing, left over, or not of the type.
+/// Values that are missing, left over, or not of the type; a value that loses something where the answer's columns depend on it.
 pub(super) fn bind(plan: LogicalPlan, style: &Style, parameters: &Parameters) -> Result<LogicalPlan> {
     let values = values(style, parameters)?;
     if values.is_empty() {
         return Ok(plan);
     }
     let types = plan.get_parameter_types()?;
-    let mut cast = Vec::with_capacity(values.len());
+    let mut bound = Vec::with_capacity(values.len());
+    let mut kept = None;
     for (index, value) in values.into_iter().enumerate() {
-        cast.push(match of(&types, index + 1) {
-            Some(wanted) if value.data_type() != wanted => {
-                let given = value.data_type();
-                value.cast_to(&wanted).map_err(|_| {
-                    Error::invalid_query(format!(
-                        "parameter {} is {given}, but {wanted} is needed",
-                        name(style, index + 1)
-                    ))
-                })?
-            }
+        bound.push(match of(&types, index + 1) {
+            Some(wanted) if value.data_type() != wanted => match fit(&value, &wanted) {
+                Fit::Whole(cast) => cast,
+                Fit::Loses => {
+                    kept.get_or_insert((index + 1, value.clone(), wanted));
+                    value
+                }
+                Fit::Never => return Err(does_not_fit(style, index + 1, &value, &wanted)),
+            },
             _ => value,
         });
     }
-    Ok(plan.with_param_values(cast)?)
+    let Some((number, value, wanted)) = kept else { return Ok(plan.with_param_values(bound)?) };
+    let promised = types_of(&plan);
+    let plan = plan.with_param_values(bound)?;
+    let same =
+        promised.iter().zip(types_of(&plan)).all(|(promised, now)| *promised == DataType::Null || *promised == now);
+    if same { Ok(plan) } else { Err(does_not_fit(style, number, &value, &wanted)) }
+}
+
+/// The types of a plan's columns.
+fn types_of(plan: &LogicalPlan) -> Vec<DataType> {
+    plan.schema().fields().iter().map(|field| field.data_type().clone()).collect()
+}
+
+/// How a value fits a type.
+enum Fit {
+    /// As this value, nothing lost.
+    Whole(ScalarValue),
+    /// Not without losing digits, a time of day or a range.
+    Loses,
+    Never,
+}
+
+fn fit(value: &ScalarValue, wanted: &DataType) -> Fit {
+    let given = value.data_type();
+    let is_measured = |kind: &DataType| kind.is_numeric() || kind.is_temporal();
+    match value.cast_to(wanted) {
+        Ok(cast) if given.is_string() || value.is_null() => Fit::Whole(cast),
+        Ok(cast) if !cast.is_null() && cast.cast_to(&given).is_ok_and(|back| back == *value) => Fit::Whole(cast),
+        Err(_) if !(is_measured(&given) && is_measured(wanted)) => Fit::Never,
+        _ => Fit::Loses,
+    }
+}
+
+fn does_not_fit(style: &Style, number: usize, value: &ScalarValue, wanted: &DataType) -> Error {
+    let name = name(style, number);
+    let given = value.data_type();
+    if given.is_numeric() {
+        return Error::invalid_query(format!("parameter {name} is {value} ({given}), but {wanted} is needed"));
+    }
+    Error::invalid_query(format!("parameter {name} is {given}, but {wanted} is needed"))
 }
 
 fn of(types: &HashMap<String, Option<DataType>>, number: usize) -> Option<DataType> {

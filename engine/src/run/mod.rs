@@ -8,6 +8,7 @@
 //! Start reading at [`Executor`].
 
 pub(crate) mod admission;
+mod cooperative;
 mod memory;
 pub(crate) mod session;
 mod stream;

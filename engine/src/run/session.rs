@@ -34,6 +34,7 @@ use parking_lot::RwLock;
 use url::Url;
 
 use crate::error::{Failure, Result};
+use crate::run::cooperative::YieldingJoins;
 use crate::run::memory::{self, QueryPool};
 use crate::settings::Limits;
 
@@ -70,11 +71,13 @@ impl Template {
             .with_object_store_registry(Arc::new(QueryStores::default()))
             .build()?;
         env.disk_manager = disk;
-        let mut state = SessionStateBuilder::new_with_default_features()
+        let state = SessionStateBuilder::new_with_default_features()
             .with_config(config(limits))
             .with_catalog_list(Arc::new(NoCatalogs))
             .with_runtime_env(Arc::new(env.clone()))
             .build();
+        let rules = YieldingJoins::among(state.physical_optimizers());
+        let mut state = SessionStateBuilder::new_from_existing(state).with_physical_optimizer_rules(rules).build();
         datafusion_functions_json::register_all(&mut state)?;
         Ok(Self { state, env, pool })
     }

@@ -196,6 +196,35 @@ async fn the_deadline_holds_for_the_stream_even_when_nobody_polls() {
     assert_eq!(Error::from(idle.stream.next().await.unwrap().unwrap_err()).kind(), Kind::TimedOut);
 }
 
+/// Joins that make far more rows than they read, below an aggregate that asks until there are none.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_join_that_multiplies_rows_is_stopped_by_its_deadline() {
+    let values: Vec<i64> = (0..8_000).collect();
+    let ones = vec![1_i64; values.len()];
+    let table = batch(vec![("n", ints(&values)), ("one", ints(&ones))]);
+    let mut settings = Settings::default();
+    settings.limits.statement_timeout = Timeout(Duration::from_millis(300));
+    let mesh = Mesh::with(vec![Spec::table("a.numbers", "1.0.0", vec![table])], settings).await;
+    for sql in [
+        "SELECT sum(x.n * y.n + z.n) FROM a.numbers x CROSS JOIN a.numbers y CROSS JOIN a.numbers z",
+        "SELECT sum(x.n * y.n + z.n) FROM a.numbers x JOIN a.numbers y ON x.one = y.one JOIN a.numbers z ON y.one = z.one",
+        "SELECT sum(x.n * y.n + z.n) FROM a.numbers x JOIN a.numbers y ON x.n + y.n >= 0 JOIN a.numbers z ON y.n + z.n >= 0",
+    ] {
+        let work = async { mesh.engine.query(&guest(), &Statement::new(sql)).await?.collect().await };
+        // The guard against hanging; half a trillion rows take hours.
+        let ended = tokio::time::timeout(Duration::from_secs(60), work).await;
+        let error = ended.unwrap_or_else(|_| panic!("{sql} was not stopped")).expect_err(sql);
+        assert_eq!(error.kind(), Kind::TimedOut, "{sql}: {}", error.report());
+        for _ in 0..10_000 {
+            if mesh.engine.reserved_bytes() == 0 {
+                break;
+            }
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+        assert_eq!(mesh.engine.reserved_bytes(), 0, "{sql}: memory is given back");
+    }
+}
+
 #[tokio::test]
 async fn one_more_than_the_queue_holds_is_refused() {
     let mut settings = Settings::default();

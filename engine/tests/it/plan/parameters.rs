@@ -71,6 +71,32 @@ async fn three_styles_give_equal_rows() {
 }
 
 #[tokio::test]
+async fn a_value_that_would_lose_something_compares_as_the_literal_does() {
+    let mesh = Mesh::new(shop()).await;
+    let half = || ScalarValue::Float64(Some(2.5));
+    let ask = "SELECT count(*) FROM commerce.orders WHERE orderid";
+    for (condition, value, literal) in [
+        ("= ?", half(), "= 2.5"),
+        ("< ?", half(), "< 2.5"),
+        (">= ?", half(), ">= 2.5"),
+        ("< ?", ScalarValue::Float64(Some(1e300)), "< 1e300"),
+        ("< ?", ScalarValue::UInt64(Some(u64::MAX)), "< 18446744073709551615"),
+        ("< ?", ScalarValue::Decimal128(Some(250), 5, 2), "< 2.50"),
+        ("= ?", ScalarValue::Float64(Some(2.0)), "= 2"),
+    ] {
+        let bound = mesh.cells_as(&guest(), &positional(&format!("{ask} {condition}"), vec![value.clone()])).await;
+        let written = mesh.cells_as(&guest(), &Statement::new(format!("{ask} {literal}"))).await;
+        assert_eq!(bound.unwrap(), written.unwrap(), "{condition} {value:?}");
+    }
+    // Where the answer's columns were promised from the type, there is no literal to be equal to.
+    let statement = positional("SELECT orderid + ? FROM commerce.orders", vec![half()]);
+    let error = mesh.cells_as(&guest(), &statement).await.unwrap_err();
+    assert_eq!(error.to_string(), "parameter $1 is 2.5 (Float64), but Int64 is needed");
+    let statement = positional("SELECT orderid FROM commerce.orders LIMIT ?", vec![half()]);
+    assert_eq!(mesh.cells_as(&guest(), &statement).await.unwrap_err().kind(), Kind::InvalidQuery);
+}
+
+#[tokio::test]
 async fn wrong_values_are_told() {
     let mesh = Mesh::new(shop()).await;
     let cases = [

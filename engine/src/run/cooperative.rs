@@ -1,0 +1,70 @@
+//! Joins that yield.
+//!
+//! DataFusion makes leaves and exchanges yield to the scheduler and trusts that whatever stands above reads from them
+//! again soon. A join that makes many batches out of one does not: below an aggregate, which asks for the next batch
+//! until there is none, neither the deadline nor a cancellation would be looked at for as long as the join has rows.
+//!
+//! Start reading at [`YieldingJoins`].
+
+use std::sync::Arc;
+
+use datafusion::common::config::ConfigOptions;
+use datafusion::common::tree_node::{Transformed, TreeNode};
+use datafusion::error::Result as DfResult;
+use datafusion::physical_optimizer::PhysicalOptimizerRule;
+use datafusion::physical_optimizer::ensure_coop::EnsureCooperative;
+use datafusion::physical_plan::ExecutionPlan;
+use datafusion::physical_plan::coop::CooperativeExec;
+use datafusion::physical_plan::joins::{
+    CrossJoinExec, HashJoinExec, NestedLoopJoinExec, PiecewiseMergeJoinExec, SortMergeJoinExec,
+};
+use datafusion::physical_plan::unnest::UnnestExec;
+
+/// Puts a [`CooperativeExec`] above every node that can make many batches out of one.
+#[derive(Debug)]
+pub(super) struct YieldingJoins;
+
+impl YieldingJoins {
+    /// These rules, and this one after DataFusion's own that does the same for leaves: the last place where the plan may
+    /// still change, since the rules after it tie dynamic filters to its nodes.
+    pub(super) fn among(
+        rules: &[Arc<dyn PhysicalOptimizerRule + Send + Sync>],
+    ) -> Vec<Arc<dyn PhysicalOptimizerRule + Send + Sync>> {
+        let theirs = EnsureCooperative::new();
+        let mut all = rules.to_vec();
+        let after = all.iter().position(|rule| rule.name() == theirs.name()).map_or(all.len(), |place| place + 1);
+        all.insert(after, Arc::new(Self));
+        all
+    }
+}
+
+impl PhysicalOptimizerRule for YieldingJoins {
+    fn name(&self) -> &'static str {
+        "YieldingJoins"
+    }
+
+    fn optimize(&self, plan: Arc<dyn ExecutionPlan>, _: &ConfigOptions) -> DfResult<Arc<dyn ExecutionPlan>> {
+        let yielding = |node: Arc<dyn ExecutionPlan>| {
+            Ok(if multiplies(node.as_ref()) {
+                Transformed::yes(Arc::new(CooperativeExec::new(node)) as Arc<dyn ExecutionPlan>)
+            } else {
+                Transformed::no(node)
+            })
+        };
+        plan.transform_up(yielding).map(|transformed| transformed.data)
+    }
+
+    fn schema_check(&self) -> bool {
+        true
+    }
+}
+
+/// Whether a node can give more batches than it reads.
+fn multiplies(node: &dyn ExecutionPlan) -> bool {
+    node.is::<CrossJoinExec>()
+        || node.is::<HashJoinExec>()
+        || node.is::<NestedLoopJoinExec>()
+        || node.is::<PiecewiseMergeJoinExec>()
+        || node.is::<SortMergeJoinExec>()
+        || node.is::<UnnestExec>()
+}
