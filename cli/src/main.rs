@@ -50,7 +50,11 @@ fn start(cli: Cli, output: Output) -> Outcome {
         .thread_stack_size(STACK_BYTES)
         .build()
         .map_err(|error| failure::internal("starting the runtime", error))?;
-    let outcome = runtime.block_on(interruptible(cli, output));
+    let outcome = runtime.block_on(async {
+        let outcome = interruptible(cli, output).await;
+        session::close().await;
+        outcome
+    });
     // A thread may still sit in a system call that nothing can interrupt: a reader of stdin, a writer to a full pipe.
     runtime.shutdown_background();
     outcome

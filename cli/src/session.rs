@@ -3,7 +3,7 @@
 //! Start reading at [`Session::open`].
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use meshweave_contract::model::Product;
@@ -21,6 +21,20 @@ const RESOLVE_LIMIT: Duration = Duration::from_secs(10);
 
 /// The document that makes a folder a mesh.
 pub(crate) const MESH_FILE: &str = "mesh.yaml";
+
+/// Time that a process gives to what it still has to write down.
+const CLOSE_LIMIT: Duration = Duration::from_secs(2);
+/// The engine of this process, for what must be done before it exits.
+static ENGINE: OnceLock<Arc<Engine>> = OnceLock::new();
+
+/// Writes down what the queries of this process left to be written. What takes too long is lost, and nothing else.
+pub(crate) async fn close() {
+    if let Some(engine) = ENGINE.get()
+        && tokio::time::timeout(CLOSE_LIMIT, engine.flush()).await.is_err()
+    {
+        tracing::warn!("records of queries were not written in time");
+    }
+}
 
 /// An open mesh and who asks.
 #[derive(Debug)]
@@ -51,6 +65,7 @@ impl Session {
         let connectors = meshweave_connectors::all(&settings);
         let parts = Parts { mesh, settings, connectors, policy: Arc::clone(&policy) };
         let engine = Engine::open(parts).await?;
+        ENGINE.get_or_init(|| Arc::clone(&engine));
         let session = Self { engine, principal, policy };
         session.resolve_by_hand().await;
         Ok(session)

@@ -16,6 +16,8 @@ use crate::catalog::{Catalog, CatalogSnapshot};
 use crate::connect::Connectors;
 use crate::context::{QueryContext, ScanReport, Usage};
 use crate::error::Result;
+use crate::observe::log::QueryLog;
+use crate::observe::record::Recorder;
 use crate::plan;
 use crate::policy::PolicyEngine;
 use crate::run::{self, Executor, LocalExecutor, Runnable, Runtime};
@@ -47,8 +49,10 @@ pub struct Engine {
     pub(crate) connectors: Connectors,
     /// Who may do what.
     pub(crate) policy: Arc<dyn PolicyEngine>,
-    /// Manifests by hash.
-    pub(crate) state: StateStore,
+    /// Manifests by hash, and the tables of the query log.
+    pub(crate) state: Arc<StateStore>,
+    /// One record per query that ended.
+    pub(crate) log: Arc<QueryLog>,
     /// What all queries share: memory, places, the executor.
     pub(crate) runtime: Arc<Runtime>,
 }
@@ -103,6 +107,7 @@ pub struct StatementInfo {
 pub struct Planned {
     runtime: Arc<Runtime>,
     runnable: Runnable,
+    recorder: Recorder,
     given: Vec<(String, String)>,
 }
 
@@ -116,8 +121,13 @@ impl std::fmt::Debug for Planned {
 }
 
 impl Planned {
-    pub(crate) fn new(runtime: Arc<Runtime>, runnable: Runnable, given: Vec<(String, String)>) -> Self {
-        Self { runtime, runnable, given }
+    pub(crate) fn new(
+        runtime: Arc<Runtime>,
+        runnable: Runnable,
+        recorder: Recorder,
+        given: Vec<(String, String)>,
+    ) -> Self {
+        Self { runtime, runnable, recorder, given }
     }
 
     /// The columns of the answer.
@@ -145,7 +155,7 @@ impl Planned {
     /// # Errors
     /// [`crate::Failure::Exhausted`] when too many queries wait; cancellation and deadline of the context.
     pub async fn run(self) -> Result<Answer> {
-        run::run(&self.runtime, self.runnable).await
+        run::run(&self.runtime, self.runnable, self.recorder).await
     }
 }
 
@@ -209,10 +219,11 @@ impl Engine {
     /// # Errors
     /// As [`Self::open`].
     pub fn with_executor(parts: Parts, catalog: Catalog, executor: Arc<dyn Executor>) -> Result<Arc<Self>> {
-        let state = StateStore::new(&parts.mesh, &parts.settings);
+        let state = Arc::new(StateStore::new(&parts.mesh, &parts.settings));
+        let log = Arc::new(QueryLog::new(Arc::clone(&state), parts.settings.state.query_queue));
         let runtime = Arc::new(Runtime::new(&parts.settings, executor)?);
         let Parts { settings, connectors, policy, .. } = parts;
-        Ok(Arc::new(Self { settings, catalog, connectors, policy, state, runtime }))
+        Ok(Arc::new(Self { settings, catalog, connectors, policy, state, log, runtime }))
     }
 
     /// The catalog as it is now.
@@ -254,6 +265,16 @@ impl Engine {
     /// As [`Self::plan`], except those of storage.
     pub async fn describe(&self, ctx: &QueryContext, sql: &str) -> Result<StatementInfo> {
         ctx.bounded(std::future::ready(plan::describe(self, ctx, sql))).await
+    }
+
+    /// What is remembered: manifests, queries, and who reads which product.
+    pub fn state(&self) -> &StateStore {
+        &self.state
+    }
+
+    /// Waits until the records of all queries that ended are written; a process calls it before it exits.
+    pub async fn flush(&self) {
+        self.log.flush().await;
     }
 
     /// Memory that all queries hold now, bytes.

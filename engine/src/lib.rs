@@ -13,6 +13,7 @@ mod document;
 pub mod engine;
 pub mod error;
 pub mod identity;
+mod observe;
 mod plan;
 pub mod policy;
 pub mod principal;

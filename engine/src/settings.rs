@@ -42,7 +42,7 @@ pub struct Settings {
     pub limits: Limits,
     /// How the catalog is kept current.
     pub catalog: CatalogSettings,
-    /// Where state (manifests by hash) is kept.
+    /// Where state (manifests by hash, the query log) is kept, and how long.
     pub state: StateSettings,
     /// The process's environment, for credentials that a domain names; never written anywhere.
     #[serde(skip)]
@@ -308,10 +308,23 @@ pub struct StateSettings {
     pub path: Option<PathBuf>,
     /// How long a manifest is kept for replay (`30d`).
     pub manifest_retention: Timeout,
+    /// How long the record of a query is kept (`30d`).
+    pub query_retention: Timeout,
+    /// Records of queries that are kept at most; the oldest go first.
+    pub query_records: u64,
+    /// Records of queries that may wait to be written; more are lost, and counted in the log.
+    pub query_queue: usize,
 }
 
 impl Default for StateSettings {
     fn default() -> Self {
-        Self { path: None, manifest_retention: Timeout(Duration::from_secs(30 * 86_400)) }
+        let month = Timeout(Duration::from_secs(30 * 86_400));
+        Self {
+            path: None,
+            manifest_retention: month,
+            query_retention: month,
+            query_records: 100_000,
+            query_queue: 10_000,
+        }
     }
 }

@@ -1,4 +1,4 @@
-//! The state database: what a process remembers that is not the catalog. Today: manifests by their hash.
+//! The state database: what a process remembers that is not the catalog: manifests by their hash, and the query log.
 //!
 //! Holds always:
 //! - nothing is opened before it is needed;
@@ -6,6 +6,8 @@
 //! - what is kept has an end: each write also removes what is past it.
 //!
 //! Start reading at [`StateStore`].
+
+mod queries;
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -18,6 +20,9 @@ use tokio::sync::OnceCell;
 use crate::error::{Error, Result};
 use crate::settings::Settings;
 
+pub(crate) use queries::product_of;
+pub use queries::{Consumer, LoggedQuery};
+
 /// How long one process waits for another one's transaction.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 /// Connections to a file.
@@ -28,6 +33,8 @@ const CONNECTIONS: u32 = 4;
 pub struct StateStore {
     file: PathBuf,
     retention: Duration,
+    query_retention: Duration,
+    query_records: i64,
     pool: OnceCell<SqlitePool>,
 }
 
@@ -35,7 +42,13 @@ impl StateStore {
     /// The state of a mesh; the database is opened at its first use.
     pub fn new(mesh: &Path, settings: &Settings) -> Self {
         let file = settings.state.path.clone().unwrap_or_else(|| PathBuf::from(".meshweave/state.db"));
-        Self { file: mesh.join(file), retention: settings.state.manifest_retention.0, pool: OnceCell::new() }
+        Self {
+            file: mesh.join(file),
+            retention: settings.state.manifest_retention.0,
+            query_retention: settings.state.query_retention.0,
+            query_records: i64::try_from(settings.state.query_records).unwrap_or(i64::MAX),
+            pool: OnceCell::new(),
+        }
     }
 
     /// Keeps a manifest under its hash (`sha256:…`); the same hash again only renews its retention.

@@ -118,3 +118,10 @@ fn logs_are_off_by_default_and_go_to_stderr() {
     let first = json.stderr.lines().next().unwrap();
     assert!(serde_json::from_str::<serde_json::Value>(first).is_ok(), "{first}");
 }
+
+#[test]
+fn the_page_of_settings_is_the_one_in_the_book() {
+    let page = run(&["settings", "--markdown"]).ok();
+    let book = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/src/settings.md")).unwrap();
+    assert_eq!(page, book, "`cargo xtask docs` writes docs/src/settings.md anew");
+}

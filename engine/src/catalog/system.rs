@@ -9,7 +9,7 @@
 use std::sync::Arc;
 
 use arrow::array::{ArrayRef, BooleanArray, Int32Array, Int64Array, RecordBatch, StringArray, UInt64Array};
-use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
+use arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};
 use meshweave_contract::model::{Body, Product, Status, Visibility};
 
 use super::{CatalogSnapshot, Entry, Listed};
@@ -23,7 +23,7 @@ type Visible<'a> = &'a dyn Fn(&Product) -> bool;
 
 /// Names of the tables of schema `mesh`.
 pub fn names() -> Vec<&'static str> {
-    vec!["products", "columns", "contracts", "problems"]
+    vec!["products", "columns", "contracts", "problems", "queries"]
 }
 
 /// Names of the tables of `information_schema`.
@@ -85,6 +85,23 @@ pub fn columns(name: &str) -> Option<Vec<ColumnDoc>> {
             ("place", DataType::Utf8, "File, line and column where there is one."),
             ("message", DataType::Utf8, "What is wrong."),
         ],
+        "queries" => vec![
+            ("query_id", DataType::Utf8, "The query's id, as errors and answers tell it."),
+            ("started_at", DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into())), "When it came."),
+            ("duration_ms", DataType::Float64, "From its arrival to its end, milliseconds."),
+            ("principal", DataType::Utf8, "Who asked."),
+            ("purpose", DataType::Utf8, "Why, when the caller said."),
+            ("statement", DataType::Utf8, "The statement; null for those of others."),
+            ("products", DataType::Utf8, "What it read, `domain.product@major`, separated by commas."),
+            ("versions", DataType::Utf8, "The pinned version of each, JSON."),
+            ("rows", DataType::Int64, "Rows of the answer that were taken."),
+            ("rows_read", DataType::Int64, "Rows that scans produced."),
+            ("bytes", DataType::Int64, "Bytes that stores sent."),
+            ("requests", DataType::Int64, "Requests made to stores."),
+            ("outcome", DataType::Utf8, "finished, failed, cancelled, or dropped by its reader."),
+            ("error_kind", DataType::Utf8, "The kind of the error."),
+            ("error", DataType::Utf8, "The error; null for those of others."),
+        ],
         _ => return None,
     })
 }
@@ -126,7 +143,7 @@ pub fn schema_of(columns: &[ColumnDoc]) -> SchemaRef {
     Arc::new(Schema::new(fields))
 }
 
-/// A table of schema `mesh`; none when there is no such table.
+/// A table of schema `mesh`; none when there is no such table, or it is not made from the catalog (`queries`).
 ///
 /// - `visible`: what the caller may discover.
 pub fn table(name: &str, snapshot: &CatalogSnapshot, visible: Visible<'_>) -> Option<RecordBatch> {

@@ -7,12 +7,15 @@
 
 use std::cell::RefCell;
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use meshweave_contract::model::Product;
 
-use crate::catalog::Entry;
+use crate::catalog::{CatalogSnapshot, Entry};
 use crate::context::QueryContext;
 use crate::error::{Failure, Result};
+use crate::observe::log::QueryLog;
+use crate::observe::table::Queries;
 use crate::policy::{Action, Decision, Grant, PolicyEngine};
 
 /// The policy's answers for one query.
@@ -50,6 +53,19 @@ impl<'a> Decisions<'a> {
             }
             .into()),
         }
+    }
+
+    /// The query log as the caller may see it: own queries, and those over products of the caller's teams.
+    pub(super) fn queries(&self, snapshot: &CatalogSnapshot, log: &Arc<QueryLog>) -> Queries {
+        let principal = &self.ctx.principal;
+        let is_owner = |entry: &&Arc<Entry>| {
+            let team = entry.product.owner.team.as_deref().or(entry.domain.owner_team.as_deref());
+            team.is_some_and(|team| principal.is_in(team))
+        };
+        let mut owned: Vec<String> =
+            snapshot.entries.iter().filter(is_owner).map(|entry| entry.id().name.to_string()).collect();
+        owned.dedup();
+        Queries::new(log, &principal.user, owned)
     }
 
     fn decide(&self, product: &Product, action: Action) -> Decision {

@@ -10,6 +10,7 @@ use arrow::datatypes::SchemaRef;
 
 use crate::context::{Pushed, ScanReport};
 use crate::error::{Error, Result};
+use crate::plan::names::{Resolution, Target, View};
 use crate::plan::pin::PinnedEntry;
 
 /// One row per scan: the product's key, and what the scan was given, one fact a line.
@@ -28,6 +29,23 @@ pub(super) fn rows(entries: &[PinnedEntry], scans: &[ScanReport]) -> Vec<(String
         rows.extend(own.map(|scan| (entry.key.clone(), format!("{head}{}", facts(scan)))));
     }
     rows
+}
+
+/// One row per view: its key, and the products and views that it stands on.
+pub(super) fn views(resolution: &Resolution) -> Vec<(String, String)> {
+    let name = |target: &Target| match target {
+        Target::Table(index) => Some(resolution.wanted[*index].key.clone()),
+        Target::View(index) => Some(resolution.views[*index].entry.id().major_key()),
+        Target::System(_) => None,
+    };
+    let row = |view: &View| {
+        let id = view.entry.id();
+        let mut below: Vec<String> = view.scope.sources.iter().filter_map(|source| name(&source.target)).collect();
+        below.dedup();
+        let (domain, below) = (&id.name.domain, below.join(", "));
+        (id.major_key(), format!("domain: {domain}\nconnector: view\nversion: {}\nstands on: {below}", id.version))
+    };
+    resolution.views.iter().map(row).collect()
 }
 
 fn facts(scan: &ScanReport) -> String {

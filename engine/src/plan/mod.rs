@@ -36,6 +36,7 @@ use crate::catalog::CatalogSnapshot;
 use crate::context::QueryContext;
 use crate::engine::{Engine, Planned, Statement, StatementInfo};
 use crate::error::{Error, Failure, Result};
+use crate::observe::record::Recorder;
 use crate::run::Runnable;
 use crate::run::session::Tables;
 use crate::version::VersionVector;
@@ -54,8 +55,16 @@ pub(crate) async fn plan(
     pins: Option<&VersionVector>,
 ) -> Result<Planned> {
     let ctx = ctx.clone().with_timeout(engine.settings.limits.statement_timeout.0);
+    engine.log.start();
+    let mut recorder = Recorder::new(&engine.log, &ctx, &statement.sql);
     let work = Box::pin(planned(engine, &ctx, statement, pins));
-    ctx.bounded(work).await
+    match ctx.bounded(work).await {
+        Ok((runnable, rows)) => Ok(Planned::new(Arc::clone(&engine.runtime), runnable, recorder, rows)),
+        Err(error) => {
+            recorder.failed(&error);
+            Err(error)
+        }
+    }
 }
 
 async fn planned(
@@ -63,7 +72,7 @@ async fn planned(
     ctx: &QueryContext,
     statement: &Statement,
     pins: Option<&VersionVector>,
-) -> Result<Planned> {
+) -> Result<(Runnable, Vec<(String, String)>)> {
     let snapshot = engine.snapshot();
     let mut resolution = resolve(engine, ctx, &snapshot, &statement.sql)?;
     let pinner = pin::Pinner { ctx, connectors: &engine.connectors, state: &engine.state, pins };
@@ -80,13 +89,14 @@ async fn planned(
 
     let schema = answer_schema(optimized.schema().as_arrow(), &physical.schema());
     let reports = ctx.scans.reports().split_off(reports_before);
-    let rows = explain::rows(&pinned.entries, &reports);
+    let mut rows = explain::views(&resolution);
+    rows.extend(explain::rows(&pinned.entries, &reports));
     let explains = matches!(optimized, LogicalPlan::Explain(_) | LogicalPlan::Analyze(_));
     let head = if explains { explain::batch(&schema, &rows)? } else { None };
     let task = state.task_ctx();
     let versions = pinned.versions;
     let runnable = Runnable { ctx: ctx.clone(), schema, plan: physical, task, versions, head, products };
-    Ok(Planned::new(Arc::clone(&engine.runtime), runnable, rows))
+    Ok((runnable, rows))
 }
 
 /// What each product's storage was asked for, and the physical plan, as text.
@@ -108,7 +118,7 @@ pub(crate) fn describe(engine: &Engine, ctx: &QueryContext, sql: &str) -> Result
 fn resolve(engine: &Engine, ctx: &QueryContext, snapshot: &CatalogSnapshot, sql: &str) -> Result<Resolution> {
     let bytes = engine.settings.limits.statement_text.0;
     let decisions = Decisions::new(ctx, engine.policy.as_ref());
-    let resolver = Resolver::new(snapshot, &decisions, bytes);
+    let resolver = Resolver::new(snapshot, &decisions, &engine.log, bytes);
     let schema = ctx.default_schema.as_deref();
     match parse::parse(sql, bytes)? {
         Request::Query(parsed) => resolver.resolve(parsed, schema),
@@ -136,7 +146,8 @@ fn listing_query(
     let bytes = engine.settings.limits.statement_text.0;
     match parse::parse(&format!("SELECT * FROM {table}"), bytes)? {
         Request::Query(parsed) => {
-            let mut resolution = Resolver::new(snapshot, decisions, bytes).resolve(parsed, default_schema)?;
+            let mut resolution =
+                Resolver::new(snapshot, decisions, &engine.log, bytes).resolve(parsed, default_schema)?;
             let plan = schema_only(engine, &mut resolution)?;
             Ok(listing.query(&snapshot.catalog_name, plan.schema().as_arrow()))
         }

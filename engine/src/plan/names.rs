@@ -27,6 +27,7 @@ use meshweave_contract::name::ProductId;
 use crate::catalog::{CatalogSnapshot, Entry, NamePart, Resolved};
 use crate::connect::AsOf;
 use crate::error::{Error, Failure, Result};
+use crate::observe::log::QueryLog;
 use crate::plan::decide::Decisions;
 use crate::plan::parse::{self, Parsed, Request};
 use crate::plan::tokens::{MARK, Style};
@@ -117,6 +118,7 @@ pub(super) struct Resolution {
 pub(super) struct Resolver<'a> {
     snapshot: &'a CatalogSnapshot,
     decisions: &'a Decisions<'a>,
+    log: &'a Arc<QueryLog>,
     statement_bytes: u64,
     wanted: Vec<Wanted>,
     views: Vec<View>,
@@ -125,10 +127,16 @@ pub(super) struct Resolver<'a> {
 }
 
 impl<'a> Resolver<'a> {
-    pub(super) fn new(snapshot: &'a CatalogSnapshot, decisions: &'a Decisions<'a>, statement_bytes: u64) -> Self {
+    pub(super) fn new(
+        snapshot: &'a CatalogSnapshot,
+        decisions: &'a Decisions<'a>,
+        log: &'a Arc<QueryLog>,
+        statement_bytes: u64,
+    ) -> Self {
         Self {
             snapshot,
             decisions,
+            log,
             statement_bytes,
             wanted: Vec::new(),
             views: Vec::new(),
@@ -276,7 +284,10 @@ impl<'a> Resolver<'a> {
             return Err(Failure::Unsupported { what: format!("time travel on {schema}.{name}"), hint: None }.into());
         }
         let visible = |product: &_| self.decisions.visible(product);
-        let provider = super::system::provider(self.snapshot, schema, &name, &visible)?;
+        let provider = match (schema, name.as_str()) {
+            ("mesh", "queries") => Arc::new(self.decisions.queries(self.snapshot, self.log)),
+            _ => super::system::provider(self.snapshot, schema, &name, &visible)?,
+        };
         let full = [self.snapshot.catalog_name.clone(), schema.to_owned(), name.clone()];
         Ok(Found {
             schema: schema.to_owned(),

@@ -20,15 +20,17 @@ use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
 use datafusion::physical_plan::{ExecutionPlan, execute_stream};
+use tokio::sync::OwnedSemaphorePermit;
 
 use crate::context::QueryContext;
 use crate::engine::Answer;
 use crate::error::{Error, Result};
+use crate::observe::record::Recorder;
 use crate::settings::Settings;
 use crate::version::VersionVector;
 use admission::Admission;
 use session::Template;
-use stream::AnswerStream;
+use stream::{AnswerStream, Running};
 
 /// Runs physical plans: in this process, or on many machines.
 pub trait Executor: fmt::Debug + Send + Sync {
@@ -82,15 +84,28 @@ pub(crate) struct Runnable {
 ///
 /// # Errors
 /// [`crate::Failure::Exhausted`] when too many queries wait; cancellation and deadline of the context.
-pub(crate) async fn run(runtime: &Runtime, runnable: Runnable) -> Result<Answer> {
-    let Runnable { ctx, schema, plan, task, versions, head, products } = runnable;
-    let place = runtime.admission.enter(&ctx).await?;
-    ctx.bounded(std::future::ready(Ok(()))).await?;
+pub(crate) async fn run(runtime: &Runtime, runnable: Runnable, mut recorder: Recorder) -> Result<Answer> {
+    recorder.runs(&runnable.versions);
+    let (place, batches) = match start(runtime, &runnable).await {
+        Ok(started) => started,
+        Err(error) => {
+            recorder.failed(&error);
+            return Err(error);
+        }
+    };
+    let Runnable { ctx, schema, plan, versions, head, products, .. } = runnable;
+    let usage = Arc::clone(&ctx.usage);
+    let running = Running::new(batches, plan, place, recorder, Arc::clone(&usage));
+    let stream = AnswerStream::new(&ctx, Arc::clone(&schema), head, running, products);
+    Ok(Answer { schema, stream: Box::pin(stream), versions, usage, context: ctx })
+}
+
+async fn start(runtime: &Runtime, runnable: &Runnable) -> Result<(OwnedSemaphorePermit, SendableRecordBatchStream)> {
+    let place = runtime.admission.enter(&runnable.ctx).await?;
+    runnable.ctx.bounded(std::future::ready(Ok(()))).await?;
     let batches = runtime
         .executor
-        .execute(Arc::clone(&plan), task)
-        .map_err(|error| Error::from_datafusion(error.into(), &products))?;
-    let stream = AnswerStream::new(&ctx, Arc::clone(&schema), head, (batches, plan), place, products);
-    let usage = Arc::clone(&ctx.usage);
-    Ok(Answer { schema, stream: Box::pin(stream), versions, usage, context: ctx })
+        .execute(Arc::clone(&runnable.plan), Arc::clone(&runnable.task))
+        .map_err(|error| Error::from_datafusion(error.into(), &runnable.products))?;
+    Ok((place, batches))
 }

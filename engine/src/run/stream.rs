@@ -23,6 +23,7 @@ use tokio::sync::OwnedSemaphorePermit;
 
 use crate::context::{QueryContext, Usage};
 use crate::error::{Error, Result};
+use crate::observe::record::Recorder;
 
 /// What runs, shared by the stream and its watch.
 struct Work {
@@ -34,10 +35,31 @@ struct Work {
 }
 
 /// The batches, and what they hold on to.
-struct Running {
+pub(super) struct Running {
     batches: SendableRecordBatchStream,
     plan: Arc<dyn ExecutionPlan>,
     _place: OwnedSemaphorePermit,
+    recorder: Recorder,
+    usage: Arc<Usage>,
+}
+
+impl Running {
+    pub(super) fn new(
+        batches: SendableRecordBatchStream,
+        plan: Arc<dyn ExecutionPlan>,
+        place: OwnedSemaphorePermit,
+        recorder: Recorder,
+        usage: Arc<Usage>,
+    ) -> Self {
+        Self { batches, plan, _place: place, recorder, usage }
+    }
+}
+
+impl Drop for Running {
+    /// Counts the rows that the scans produced, before the record of the query is handed in.
+    fn drop(&mut self) {
+        self.usage.add_rows(rows_of_scans(self.plan.as_ref()));
+    }
 }
 
 /// The batches of one answer.
@@ -45,7 +67,6 @@ pub(super) struct AnswerStream {
     schema: SchemaRef,
     head: Option<RecordBatch>,
     work: Arc<Mutex<Work>>,
-    usage: Arc<Usage>,
     products: Arc<[String]>,
     _watch: SpawnedTask<()>,
 }
@@ -59,14 +80,12 @@ impl AnswerStream {
         ctx: &QueryContext,
         schema: SchemaRef,
         head: Option<RecordBatch>,
-        (batches, plan): (SendableRecordBatchStream, Arc<dyn ExecutionPlan>),
-        place: OwnedSemaphorePermit,
+        running: Running,
         products: Arc<[String]>,
     ) -> Self {
-        let running = Some(Running { batches, plan, _place: place });
-        let work = Arc::new(Mutex::new(Work { running, stopped: None, waker: None }));
+        let work = Arc::new(Mutex::new(Work { running: Some(running), stopped: None, waker: None }));
         let watch = SpawnedTask::spawn(watch(ctx.clone(), Arc::clone(&work)));
-        Self { schema, head, work, usage: Arc::clone(&ctx.usage), products, _watch: watch }
+        Self { schema, head, work, products, _watch: watch }
     }
 
     fn next(&self, context: &mut Context<'_>) -> Poll<Option<Result<RecordBatch>>> {
@@ -80,26 +99,26 @@ impl AnswerStream {
                 work.waker = Some(context.waker().clone());
                 Poll::Pending
             }
-            Poll::Ready(Some(Ok(batch))) => Poll::Ready(Some(conform(batch, &self.schema))),
+            Poll::Ready(Some(Ok(batch))) => {
+                running.recorder.add_rows(batch.num_rows());
+                Poll::Ready(Some(conform(batch, &self.schema)))
+            }
             Poll::Ready(Some(Err(error))) => {
+                let error = Error::from_datafusion(error, &self.products);
+                running.recorder.failed(&error);
                 let done = work.running.take();
+                // What ends is dropped without the lock.
                 drop(work);
-                self.close(done);
-                Poll::Ready(Some(Err(Error::from_datafusion(error, &self.products))))
+                drop(done);
+                Poll::Ready(Some(Err(error)))
             }
             Poll::Ready(None) => {
+                running.recorder.finished();
                 let done = work.running.take();
                 drop(work);
-                self.close(done);
+                drop(done);
                 Poll::Ready(None)
             }
-        }
-    }
-
-    /// Counts the rows that the scans of ended work produced.
-    fn close(&self, done: Option<Running>) {
-        if let Some(running) = done {
-            self.usage.add_rows(rows_of_scans(running.plan.as_ref()));
         }
     }
 }
@@ -110,8 +129,9 @@ async fn watch(ctx: QueryContext, work: Arc<Mutex<Work>>) {
     let Err(error) = ended else { return };
     let (running, waker) = {
         let mut work = work.lock();
-        let running = work.running.take();
-        if running.is_some() {
+        let mut running = work.running.take();
+        if let Some(running) = &mut running {
+            running.recorder.failed(&error);
             work.stopped = Some(error);
         }
         (running, work.waker.take())

@@ -7,4 +7,5 @@ mod mesh;
 mod names;
 mod parameters;
 mod policy;
+mod queries;
 mod versions;

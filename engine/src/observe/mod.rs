@@ -1,0 +1,13 @@
+//! What is known of queries that ran: one record each, kept in the state database for a while.
+//!
+//! In: the end of every query, whichever way it came. Out: rows of `mesh.queries`, and who uses a product.
+//! Holds always:
+//! - a query never waits for its record, and never fails because of it;
+//! - what is not written yet is written before it is read;
+//! - the queue, each text and the whole log have an end; a record that did not fit is counted.
+//!
+//! Start reading at [`log::QueryLog`].
+
+pub(crate) mod log;
+pub(crate) mod record;
+pub(crate) mod table;
