@@ -8,6 +8,7 @@
 //! Start reading at [`CatalogSnapshot::resolve`].
 
 mod assemble;
+pub mod change;
 pub mod config;
 pub mod folder;
 mod maintain;
@@ -16,6 +17,7 @@ mod open;
 pub mod register;
 pub mod resolution;
 pub mod schema_diff;
+pub mod search;
 pub mod sqlite;
 pub mod system;
 
