@@ -183,7 +183,7 @@ impl LogicalType {
     }
 
     /// Bits and signedness of a whole-number type.
-    fn whole_bits(&self) -> Option<(u8, bool)> {
+    pub(crate) fn whole_bits(&self) -> Option<(u8, bool)> {
         Some(match self {
             Self::Int8 => (8, true),
             Self::Int16 => (16, true),
@@ -197,7 +197,8 @@ impl LogicalType {
         })
     }
 
-    fn is_number(&self) -> bool {
+    /// Whether every value is a number.
+    pub(crate) fn is_number(&self) -> bool {
         self.whole_bits().is_some()
             || matches!(
                 self,

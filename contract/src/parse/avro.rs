@@ -36,18 +36,27 @@ pub fn avro_columns(text: &[u8], file: &str) -> Result<Vec<Column>, Vec<Problem>
     if report.has_errors() { Err(report.finish()) } else { Ok(columns) }
 }
 
-fn columns(root: &Node, report: &mut Report) -> Vec<Column> {
+/// Reads an Avro schema whose root is a record.
+///
+/// # Errors
+/// Every problem, with its place in the text.
+pub(crate) fn avro_schema(text: &[u8], file: &str) -> Result<Schema, Vec<Problem>> {
+    let mut report = Report::new(file);
+    let schema = text::read(text, file, &mut report).and_then(|root| schema(&root, &mut report));
+    schema.ok_or_else(|| report.finish())
+}
+
+fn schema(root: &Node, report: &mut Report) -> Option<Schema> {
     avro_faults::find(root, report);
     if report.has_errors() {
-        return Vec::new();
+        return None;
     }
-    let schema = match Schema::parse(&root.json()) {
-        Ok(schema) => schema,
-        Err(error) => {
-            report.error(root.place, code::BAD_SCHEMA, format!("the schema is no Avro schema: {error}"), MEND);
-            return Vec::new();
-        }
-    };
+    let wrong = |error| format!("the schema is no Avro schema: {error}");
+    Schema::parse(&root.json()).map_err(|e| report.error(root.place, code::BAD_SCHEMA, wrong(e), MEND)).ok()
+}
+
+fn columns(root: &Node, report: &mut Report) -> Vec<Column> {
+    let Some(schema) = schema(root, report) else { return Vec::new() };
     let mut reader = Reader { named: HashMap::new(), open: Vec::new(), spent: 0 };
     reader.collect(&schema);
     let Schema::Record(record) = &schema else { return Vec::new() };
