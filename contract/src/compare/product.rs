@@ -121,7 +121,8 @@ fn lifecycle(at: &mut At<'_>, old: &Lifecycle, new: &Lifecycle) {
         (Some(old), Some(new)) => match dates(old, new) {
             Some(Ordering::Greater) => Ruling::minor("it answers longer than announced"),
             Some(Ordering::Equal) => Ruling::patch("the same moment in other words"),
-            Some(Ordering::Less) | None => Ruling::major("it ends earlier than announced"),
+            // To announce an end is no MAJOR, or no version could ever end; the notice period guards how early it may be.
+            Some(Ordering::Less) | None => Ruling::heard("it ends earlier than announced; consumers should plan for it"),
         },
     });
     at.option("successor", successor.as_ref(), new.successor.as_ref(), |_, _| {

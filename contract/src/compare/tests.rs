@@ -200,7 +200,7 @@ fn access_and_life() {
     check("concurrent_queries: 5", "concurrent_queries: 4", &["MAJOR quota.concurrent_queries"]);
     check("status: active", "status: deprecated", &["MINOR! status"]);
     check("status: active", "status: retired", &["MAJOR status"]);
-    check("2028-01-01", "2027-01-01", &["MAJOR lifecycle.sunset_at"]);
+    check("2028-01-01", "2027-01-01", &["MINOR! lifecycle.sunset_at"]);
     check("2028-01-01", "2029-01-01", &["MINOR lifecycle.sunset_at"]);
     check("team: shop", "team: shop-2", &["PATCH! owner.team"]);
     check("Every order", "Each order", &["PATCH description"]);

@@ -7,6 +7,7 @@
 )]
 
 mod bad;
+mod compare;
 mod complete;
 mod forms;
 mod hash;
