@@ -17,7 +17,7 @@ use super::value::Value;
 use super::{avro_faults, text};
 use crate::model::Column;
 use crate::problem::{Problem, code};
-use crate::types::{LogicalType as T, StructField, TimeUnit};
+use crate::types::{LogicalType as T, MAX_TYPE_DEPTH, StructField, TimeUnit};
 
 /// Fields and symbols that a schema may have when its named types are written out.
 const MAX_PARTS: usize = 100_000;
@@ -110,6 +110,10 @@ impl<'s> Reader<'s> {
         fields.take("name");
         let written = fields.take("type")?;
         let (logical_type, nullable) = self.nullable(&field.schema, &written, report)?;
+        if logical_type.depth() > MAX_TYPE_DEPTH {
+            let what = format!("is nested deeper than {MAX_TYPE_DEPTH} levels");
+            written.error(code::TOO_DEEP, &what, "Flatten this part of the schema.", report);
+        }
         let mut column = Column::new(&field.name, logical_type);
         column.nullable = nullable;
         column.declared_type = Some(match written.node.scalar() {

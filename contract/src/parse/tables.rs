@@ -12,6 +12,7 @@ use super::report::Report;
 use crate::model::Table;
 use crate::name::{TableName, fold};
 use crate::problem::code;
+use crate::types::MAX_TYPE_DEPTH;
 
 /// Takes the found tables and gives the product's tables, main one first.
 pub(crate) fn settle(parts: &mut Parts, report: &mut Report) -> Vec<Table> {
@@ -28,6 +29,7 @@ pub(crate) fn settle(parts: &mut Parts, report: &mut Report) -> Vec<Table> {
         found[0].name = found[0].name.take().or_else(|| product.clone());
     }
     unique_names(&found, report);
+    shallow(&found, report);
     look_up(&found, &parts.mentions, report);
     rename_checks(parts, &found);
     let name = |(i, found): (usize, FoundTable)| named(i, found, product.as_deref(), report);
@@ -54,6 +56,16 @@ fn named(index: usize, found: FoundTable, product: Option<&str>, report: &mut Re
         }
     }
     table
+}
+
+/// A column's type may not be nested deeper than what can be stored and read back.
+fn shallow(found: &[FoundTable], report: &mut Report) {
+    for table in found {
+        for column in table.table.columns.iter().filter(|c| c.logical_type.depth() > MAX_TYPE_DEPTH) {
+            let message = format!("the type of the column `{}` is nested deeper than {MAX_TYPE_DEPTH} levels", column.name);
+            report.error(table.place, code::TOO_DEEP, message, "Flatten this part of the schema.");
+        }
+    }
 }
 
 fn unique_names(found: &[FoundTable], report: &mut Report) {
@@ -98,7 +110,7 @@ fn has_column(columns: &HashSet<&str>, path: &str) -> bool {
 fn unknown_column(columns: &HashSet<&str>, mention: &Mention, report: &mut Report) {
     let mend = match report.nearest(&mention.column, columns.iter().copied()) {
         Some(near) => format!("Did you mean `{near}`?"),
-        None if columns.len() <= 20 => {
+        None if columns.len() <= 20 && report.wants_hints() => {
             let mut names: Vec<&str> = columns.iter().copied().collect();
             names.sort_unstable();
             format!("Declared are: {}.", names.join(", "))

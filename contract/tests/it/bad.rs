@@ -38,6 +38,7 @@ fn texts() -> Vec<(&'static str, Vec<u8>)> {
         ("deep.yaml", deep.clone().into_bytes()),
         ("deep.json", format!("{{\"a\": {}1{}}}", "[".repeat(70), "]".repeat(70)).into_bytes()),
         ("large.yaml", vec![b'#'; 1024 * 1024 + 1]),
+        ("many.yaml", "a: 1\n".repeat(1002).into_bytes()),
         ("bomb.yaml", b"a: &a [x, x]\nb: &b [*a, *a]\nc: [*b, *b]\n".to_vec()),
     ]
 }
@@ -48,7 +49,8 @@ fn faults_of_the_text() {
         let short = |p: &Problem| format!("{}:{}:{} {} {}", p.file, p.line, p.column, p.code, p.message);
         parse(text, name).problems.iter().map(short).collect::<Vec<_>>().join("\n")
     };
-    let all: Vec<String> = texts().iter().map(line).collect();
+    // The thousand of `many.yaml` are looked at in `hostile.rs`.
+    let all: Vec<String> = texts().iter().filter(|(name, _)| *name != "many.yaml").map(line).collect();
     insta::assert_snapshot!(all.join("\n"), @r"
     bytes.yaml:1:12 encoding a byte is not UTF-8
     utf16.yaml:1:1 encoding the text is UTF-16

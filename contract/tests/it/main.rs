@@ -11,4 +11,5 @@ mod compare;
 mod complete;
 mod forms;
 mod hash;
+mod hostile;
 mod mutations;
