@@ -93,7 +93,9 @@ impl Report {
             let (line, column) = last.unwrap_or_default().max((at.line.max(1), at.column.max(1)));
             let message = format!("more than {MAX_PROBLEMS} problems; the others are not told");
             let mend = "Mend these first.".to_owned();
-            let (file, severity) = (self.file.clone(), Severity::Error);
+            // Warnings stop nothing, however many they are.
+            let severity = if self.has_errors { Severity::Error } else { Severity::Warning };
+            let file = self.file.clone();
             self.problems.push(Problem { file, line, column, severity, code: code::TOO_MANY, message, mend });
         }
         self.problems

@@ -186,6 +186,17 @@ fn work_is_bounded_by_the_text() {
     let text = format!("{}{}]\n    columns:\n{}", start.trim_end(), &keys[..400_000], &columns[..600_000]);
     let end = text.rfind("\n      - ").unwrap();
     check("keys.yaml", &text[..=end], "6:19 unknown-column", 1001);
+    // A location that stands for every table.
+    let head = "apiVersion: v3.1.0\nkind: DataContract\nid: x\nname: a\nversion: 1.0.0\nstatus: active\ndomain: d\n";
+    let server = format!("servers: [{{server: a, type: s3, format: delta, location: \"s3://{}\"}}]\n", "{model}".repeat(50_000));
+    let tables = filled("schema:\n", |i| format!("- name: t{i}\n"), "");
+    let tables = &tables[..tables[..500_000].rfind('-').unwrap()];
+    check("locations.yaml", format!("{head}{server}{tables}"), "8:58 bad-location", 1);
+    // Warnings, of which the rest is not told, stop nothing.
+    let rules = filled(&in_spec("  quality:"), |i| format!("    - {{rule: my_own_{i}}}\n"), "");
+    let parsed = parse(rules.as_bytes(), "rules.yaml");
+    assert!(parsed.product.is_some() && parsed.problems.iter().all(|p| p.severity == Severity::Warning));
+    assert_eq!(parsed.problems.len(), 1001);
     // The same key of one's own, again and again, for which a free name must be found.
     let samples = filled(&in_spec("  sla: {}").replace("1.0.0}", "1.0.0, sample_queries: ["), |_| "{sql: a, x-a: 1},".to_owned(), "");
     let text = samples.replacen("spec:\n  sla: {}\n", "", 1) + "]}\nspec: {sla: {}}\n";

@@ -11,6 +11,9 @@ use crate::model::{Custom, InputPort, Partitioning, Quota, StorageSpec, Upstream
 use crate::name::{DomainName, LocalName, fold};
 use crate::problem::code;
 
+/// The longest location, in bytes; what object stores take as a key is shorter.
+const MAX_LOCATION: usize = 2048;
+
 /// The `storage` block: a format and a location, or the names of a warehouse and a catalog that the domain's template turns into them.
 pub(crate) fn storage(value: &Value<'_>, found: &mut FoundTable, parts: &mut Parts, report: &mut Report) {
     let Some(mut fields) = value.fields(report) else { return };
@@ -70,6 +73,12 @@ fn granularity(value: &Value<'_>, report: &mut Report) -> Option<String> {
 /// A URL; a secret in it is a problem.
 pub(crate) fn location(value: &Value<'_>, report: &mut Report) -> Option<String> {
     let text = value.text(report)?;
+    // A location may stand for every table of a contract.
+    if text.len() > MAX_LOCATION {
+        let what = format!("has {} bytes, more than {MAX_LOCATION}", text.len());
+        value.error(code::BAD_LOCATION, &what, "Shorten the URL.", report);
+        return None;
+    }
     let scheme = text.split_once("://").filter(|(s, rest)| {
         let letters = |c: char| c.is_ascii_alphanumeric() || "+-.".contains(c);
         s.starts_with(|c: char| c.is_ascii_alphabetic()) && s.chars().all(letters) && !rest.is_empty()
