@@ -51,7 +51,8 @@ pub(super) fn checks(at: &mut At<'_>, old: &[Check], new: &[Check], sides: Sides
             None => at.add(&name, Some(told_of(check)), None, Ruling::major("a rule is promised no more")),
         }
     }
-    for check in added.iter().filter(|c| waiting.get(&name(c)).is_some_and(|w| w.iter().any(|w| std::ptr::eq(*w, **c)))) {
+    for check in added.iter().filter(|c| waiting.get(&name(c)).is_some_and(|w| w.iter().any(|w| std::ptr::eq(*w, **c))))
+    {
         let ruling = side(check, sides).rule(Shift::Tighter, "a further rule is promised");
         at.add(&name(check), None, Some(told_of(check)), ruling);
     }
@@ -118,7 +119,7 @@ fn check(at: &mut At<'_>, old: &Check, new: &Check, sides: Sides) {
             at_arguments.add(key, from.map(told), to.map(told), argument_rule(metric, key, from, to, sides));
         }
     }
-    at.option("severity", severity.as_ref(), new.severity.as_ref(), |old, new| severity_rule(old, new));
+    at.option("severity", severity.as_ref(), new.severity.as_ref(), severity_rule);
     at.words("description", description.as_ref(), new.description.as_ref());
 }
 

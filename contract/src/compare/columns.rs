@@ -99,7 +99,9 @@ fn column(at: &mut At<'_>, old: &Column, new: &Column, sides: Sides) {
         tags,
         custom,
     } = old;
-    at.value("name", name, &new.name, || sides.rule(Shift::Other, "a query that names the column as it was spelled fails"));
+    at.value("name", name, &new.name, || {
+        sides.rule(Shift::Other, "a query that names the column as it was spelled fails")
+    });
     types::types(at, "type", logical_type, &new.logical_type, sides);
     null(at, "nullable", *nullable, new.nullable, sides);
     at.value("unique", unique, &new.unique, || match new.unique {

@@ -39,8 +39,18 @@ const BOUNDS: [&str; 11] = [
     "format",
 ];
 /// Structure whose types the model has, and whose other words it keeps raw.
-const STRUCTURE: [&str; 10] =
-    ["properties", "items", "fields", "anyof", "oneof", "$ref", "$defs", "definitions", "additionalproperties", "schema"];
+const STRUCTURE: [&str; 10] = [
+    "properties",
+    "items",
+    "fields",
+    "anyof",
+    "oneof",
+    "$ref",
+    "$defs",
+    "definitions",
+    "additionalproperties",
+    "schema",
+];
 
 /// What stands around a `custom` map.
 #[derive(Debug, Clone, Copy)]
@@ -116,7 +126,9 @@ fn rule(key: &str, from: Option<&Value>, to: Option<&Value>, place: Place) -> Ru
             Ruling::heard("what is said of its members changed beyond their types, which nothing here weighs")
         }
         Place::Column(_) if last == "deprecated" => Ruling::heard("whether it goes away is announced"),
-        Place::Column(_) if last == "compatibility" => Ruling::heard("how its schema may change is another promise now"),
+        Place::Column(_) if last == "compatibility" => {
+            Ruling::heard("how its schema may change is another promise now")
+        }
         Place::Levels if to.is_none() => Ruling::major("it is promised no more"),
         Place::Levels if from.is_none() => Ruling::minor("it is promised now"),
         Place::Levels | Place::Limits => Ruling::heard("nothing here knows whether this promises more or less"),

@@ -56,10 +56,15 @@ fn latency(at: &mut At<'_>, old: &[Latency], new: &[Latency]) {
                 true => Ruling::minor("answers are faster"),
                 false => Ruling::major("answers may take longer"),
             }),
-            None => at.add(&name(bound), Some(bound.below.to_string()), None, match kept(bound, new) {
-                true => Ruling::minor("a stricter bound holds instead"),
-                false => Ruling::major("answers may take longer"),
-            }),
+            None => at.add(
+                &name(bound),
+                Some(bound.below.to_string()),
+                None,
+                match kept(bound, new) {
+                    true => Ruling::minor("a stricter bound holds instead"),
+                    false => Ruling::major("answers may take longer"),
+                },
+            ),
         }
     }
     for bound in new.iter().filter(|l| !old.iter().any(|o| o.percentile == l.percentile)) {

@@ -72,7 +72,9 @@ impl Sides {
             Shift::Looser | Shift::Other => Ruling::major(why),
         });
         let writing = self.writes.then(|| match shift {
-            Shift::Tighter | Shift::Other => Ruling::major(format!("rows that were taken so far may be refused: {why}")),
+            Shift::Tighter | Shift::Other => {
+                Ruling::major(format!("rows that were taken so far may be refused: {why}"))
+            }
             Shift::Looser | Shift::Wider => Ruling::minor(why),
         });
         match (reading, writing) {
@@ -114,7 +116,13 @@ impl<'c> At<'c> {
     }
 
     /// Compares a value; `rule` is asked only when it changed.
-    pub(super) fn value<T: PartialEq + Display>(&mut self, name: &str, old: &T, new: &T, rule: impl FnOnce() -> Ruling) {
+    pub(super) fn value<T: PartialEq + Display>(
+        &mut self,
+        name: &str,
+        old: &T,
+        new: &T,
+        rule: impl FnOnce() -> Ruling,
+    ) {
         if old != new {
             self.add(name, Some(old.to_string()), Some(new.to_string()), rule());
         }

@@ -50,7 +50,7 @@ pub(super) fn product(at: &mut At<'_>, old: &Product, new: &Product) {
     at.word_list("upstream", &sources(upstream), &sources(&new.upstream));
     access::access(&mut at.under("access"), access, &new.access);
     self::retention(at, retention.as_ref(), new.retention.as_ref());
-    at.option("encryption", encryption.as_ref(), new.encryption.as_ref(), |old, new| encryption_ruling(old, new));
+    at.option("encryption", encryption.as_ref(), new.encryption.as_ref(), encryption_ruling);
     self::quota(&mut at.under("quota"), quota.as_ref(), new.quota.as_ref());
     self::body(&mut at.under("body"), body, &new.body);
     custom::custom(&mut at.under("custom"), custom, &new.custom, custom::Place::Words);
@@ -81,7 +81,10 @@ fn owner(at: &mut At<'_>, owner: &Owner, old: &Product, new: &Product) {
     at.option("team", team.as_ref(), new.owner.team.as_ref(), |team, _| {
         let loses = team.is_some_and(|team| access::reads(&old.access, Some(team), team) && !reads_still(new, team));
         match loses {
-            true => Ruling { warns: true, ..Ruling::patch("another team answers for it, and the old team may read no more") },
+            true => Ruling {
+                warns: true,
+                ..Ruling::patch("another team answers for it, and the old team may read no more")
+            },
             false => Ruling::patch("another team answers for it; what is promised stays"),
         }
     });
@@ -122,7 +125,9 @@ fn lifecycle(at: &mut At<'_>, old: &Lifecycle, new: &Lifecycle) {
             Some(Ordering::Greater) => Ruling::minor("it answers longer than announced"),
             Some(Ordering::Equal) => Ruling::patch("the same moment in other words"),
             // To announce an end is no MAJOR, or no version could ever end; the notice period guards how early it may be.
-            Some(Ordering::Less) | None => Ruling::heard("it ends earlier than announced; consumers should plan for it"),
+            Some(Ordering::Less) | None => {
+                Ruling::heard("it ends earlier than announced; consumers should plan for it")
+            }
         },
     });
     at.option("successor", successor.as_ref(), new.successor.as_ref(), |_, _| {

@@ -91,12 +91,7 @@ fn types() {
     column("struct<city: string, zip: int32>", "struct<city: string, zip: int64>", "MINOR!", "place.type.zip.type");
     column("struct<city: string, zip: int32>", "struct<city: string>", "MAJOR", "place.type.zip");
     column("struct<city: string, zip: int32>", "struct<zip: int32, city: string>", "MINOR", "place.type.order");
-    column(
-        "struct<city: string, zip: int32>",
-        "struct<city: string, zip: int32, x: date>",
-        "MINOR",
-        "place.type.x",
-    );
+    column("struct<city: string, zip: int32>", "struct<city: string, zip: int32, x: date>", "MINOR", "place.type.x");
 }
 
 #[test]
@@ -138,12 +133,12 @@ fn meaning_and_bounds() {
 #[test]
 fn tables_and_storage() {
     let tables = "output_ports.main.tables";
-    check("    - { name: items, columns: [{ name: id, type: int64 }] }\n", "    []\n", &[&format!("MAJOR {tables}.items")]);
     check(
-        "  tables:\n",
-        "  tables:\n    - { name: more }\n",
-        &[&format!("MINOR {tables}.more")],
+        "    - { name: items, columns: [{ name: id, type: int64 }] }\n",
+        "    []\n",
+        &[&format!("MAJOR {tables}.items")],
     );
+    check("  tables:\n", "  tables:\n    - { name: more }\n", &[&format!("MINOR {tables}.more")]);
     check("name: items", "name: Items", &[&format!("MAJOR {tables}.items.name")]);
     check("format: delta", "format: parquet", &[&format!("MAJOR {tables}.orders.storage.format")]);
     check("s3://data/orders/", "s3://data/o/", &[&format!("PATCH {tables}.orders.storage.location")]);
@@ -165,7 +160,11 @@ fn promises_about_time() {
     one("availability: 99.9", "availability: 99.99", "MINOR", "availability_ppm");
     one("p99 < 1s", "p99 < 2s", "MAJOR", "latency.p99");
     one("p99 < 1s", "p99 < 1s, p50 < 100ms", "MINOR", "latency.p50");
-    check("p99 < 1s", "p99.9 < 1s", &[&format!("MINOR {levels}.latency.p99"), &format!("MINOR {levels}.latency.p99_9")]);
+    check(
+        "p99 < 1s",
+        "p99.9 < 1s",
+        &[&format!("MINOR {levels}.latency.p99"), &format!("MINOR {levels}.latency.p99_9")],
+    );
     one(", x-recovery: 4h", "", "MAJOR", "custom.x-recovery");
     one("recovery: 4h", "recovery: 2h", "MINOR!", "custom.x-recovery");
 }
@@ -211,7 +210,12 @@ fn access_and_life() {
 
 #[test]
 fn who_writes_relies_on_other_things() {
-    let with_port = |text: &str| text.replace("  quota:", "  input_ports: [{ name: in, type: batch, schema: { columns: [{ name: id, type: int32 }] } }]\n  quota:");
+    let with_port = |text: &str| {
+        text.replace(
+            "  quota:",
+            "  input_ports: [{ name: in, type: batch, schema: { columns: [{ name: id, type: int32 }] } }]\n  quota:",
+        )
+    };
     let one = |from: &str, to: &str, expected: &[&str]| {
         let (old, new) = (with_port(OLD), with_port(OLD).replacen(from, to, 1));
         let got: Vec<String> =
@@ -219,7 +223,11 @@ fn who_writes_relies_on_other_things() {
         assert_eq!(got, expected, "{from} -> {to}");
     };
     let path = |rest: &str| format!("MAJOR {COLUMNS}.{rest}");
-    one("type: integer }\n", "type: integer }\n      - { name: new, type: string, nullable: false }\n", &[&path("new")]);
+    one(
+        "type: integer }\n",
+        "type: integer }\n      - { name: new, type: string, nullable: false }\n",
+        &[&path("new")],
+    );
     one("name: state, type: string", "name: state, nullable: false, type: string", &[&path("state.nullable")]);
     one("enum: [new, paid]", "enum: [new]", &[&path("state.allowed_values")]);
     one("min: 0", "min: 1", &[&path("amount.range.min")]);
@@ -228,8 +236,16 @@ fn who_writes_relies_on_other_things() {
     let schema = "input_ports.in.custom.schema";
     one("[{ name: id, type: int32 }]", "[{ name: id, type: int64 }]", &[&format!("MINOR {schema}.id.type")]);
     one("[{ name: id, type: int32 }]", "[{ name: id, type: int16 }]", &[&format!("MAJOR {schema}.id.type")]);
-    one("{ name: id, type: int32 }]", "{ name: id, type: int32 }, { name: b, type: date }]", &[&format!("MINOR {schema}.b")]);
-    one("{ name: id, type: int32 }]", "{ name: id, type: int32, required: true }]", &[&format!("MAJOR {schema}.id.nullable")]);
+    one(
+        "{ name: id, type: int32 }]",
+        "{ name: id, type: int32 }, { name: b, type: date }]",
+        &[&format!("MINOR {schema}.b")],
+    );
+    one(
+        "{ name: id, type: int32 }]",
+        "{ name: id, type: int32, required: true }]",
+        &[&format!("MAJOR {schema}.id.nullable")],
+    );
     one("name: in,", "name: out,", &["MAJOR input_ports.in", "MINOR input_ports.out"]);
     one("type: batch", "type: stream", &["MAJOR input_ports.in.kind"]);
 }

@@ -7,6 +7,7 @@
 
 use std::collections::{HashMap, HashSet};
 
+use super::node::Place;
 use super::parts::{FoundTable, Mention, Parts};
 use super::report::Report;
 use crate::model::Table;
@@ -30,7 +31,7 @@ pub(crate) fn settle(parts: &mut Parts, report: &mut Report) -> Vec<Table> {
     }
     unique_names(&found, report);
     shallow(&found, report);
-    look_up(&found, &parts.mentions, report);
+    look_up(&found, parts, report);
     rename_checks(parts, &found);
     let name = |(i, found): (usize, FoundTable)| named(i, found, product.as_deref(), report);
     found.into_iter().enumerate().map(name).collect()
@@ -62,7 +63,8 @@ fn named(index: usize, found: FoundTable, product: Option<&str>, report: &mut Re
 fn shallow(found: &[FoundTable], report: &mut Report) {
     for table in found {
         for column in table.table.columns.iter().filter(|c| c.logical_type.depth() > MAX_TYPE_DEPTH) {
-            let message = format!("the type of the column `{}` is nested deeper than {MAX_TYPE_DEPTH} levels", column.name);
+            let message =
+                format!("the type of the column `{}` is nested deeper than {MAX_TYPE_DEPTH} levels", column.name);
             report.error(table.place, code::TOO_DEEP, message, "Flatten this part of the schema.");
         }
     }
@@ -83,7 +85,7 @@ fn unique_names(found: &[FoundTable], report: &mut Report) {
 /// The columns of every table, by the folded name that the document uses for it; the main one also by no name.
 type Declared<'f> = HashMap<Option<String>, HashSet<&'f str>>;
 
-fn look_up(found: &[FoundTable], mentions: &[Mention], report: &mut Report) {
+fn look_up(found: &[FoundTable], parts: &Parts, report: &mut Report) {
     let mut declared = Declared::new();
     for (i, table) in found.iter().enumerate() {
         let columns: HashSet<&str> = table.table.columns.iter().map(|c| c.name.as_str()).collect();
@@ -92,9 +94,19 @@ fn look_up(found: &[FoundTable], mentions: &[Mention], report: &mut Report) {
         }
         declared.entry(table.name.as_deref().map(fold)).or_insert(columns);
     }
-    for mention in mentions {
-        match declared.get(&mention.table.as_deref().map(fold)) {
-            None => unknown_table(found, mention, report),
+    let mut told = HashSet::new();
+    for (name, place) in &parts.named_tables {
+        if !declared.contains_key(&Some(fold(name))) {
+            told.insert(fold(name));
+            unknown_table(found, name, *place, report);
+        }
+    }
+    for mention in &parts.mentions {
+        let table = mention.table.as_deref().map(fold);
+        match declared.get(&table) {
+            // Said already, where the table is named.
+            None if table.is_some_and(|table| told.contains(&table)) => {}
+            None => unknown_table(found, mention.table.as_deref().unwrap_or_default(), mention.place, report),
             // Without declared columns there is nothing to compare with: they come from an Avro file or are observed.
             Some(columns) if columns.is_empty() || has_column(columns, &mention.column) => {}
             Some(columns) => unknown_column(columns, mention, report),
@@ -121,14 +133,13 @@ fn unknown_column(columns: &HashSet<&str>, mention: &Mention, report: &mut Repor
     report.error(mention.place, code::UNKNOWN_COLUMN, message, mend);
 }
 
-fn unknown_table(found: &[FoundTable], mention: &Mention, report: &mut Report) {
-    let name = mention.table.as_deref().unwrap_or_default();
+fn unknown_table(found: &[FoundTable], name: &str, place: Place, report: &mut Report) {
     let names = found.iter().filter_map(|t| t.name.as_deref());
     let mend = match report.nearest(name, names) {
         Some(near) => format!("Did you mean `{near}`?"),
         None => "Name one of the tables of this product, or leave it out for the main one.".to_owned(),
     };
-    report.error(mention.place, code::UNKNOWN_TABLE, format!("the table `{name}` is not declared"), mend);
+    report.error(place, code::UNKNOWN_TABLE, format!("the table `{name}` is not declared"), mend);
 }
 
 /// Rules about the main table need not know what else it was called.

@@ -42,7 +42,11 @@ fn node(value: &Json) -> Node {
         Json::Bool(_) | Json::Number(_) => Kind::Scalar { text: value.to_string(), quoted: false },
         Json::Array(items) => Kind::List(items.iter().map(node).collect()),
         Json::Object(map) => {
-            let entry = |(key, value): (&String, &Json)| Entry { key: key.clone(), place: Place::default(), value: node(value) };
+            let entry = |(key, value): (&String, &Json)| Entry {
+                key: key.clone(),
+                place: Place::default(),
+                value: node(value),
+            };
             Kind::Map(map.iter().map(entry).collect())
         }
     };

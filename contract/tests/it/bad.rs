@@ -131,3 +131,25 @@ fn bombs_are_refused() {
     let problems = meshweave_contract::parse::avro_columns(record.as_bytes(), "bomb.avsc").unwrap_err();
     assert_eq!(codes(&problems), too_large);
 }
+
+/// Thirty documents of every form, each with three faults or more that have nothing to do with each other. What is expected was
+/// written by looking at the documents, `file:line:column:code`; nothing of it may be missed, and nothing added.
+#[test]
+fn several_faults_are_found_where_they_are() {
+    let expected = String::from_utf8(document("bad/several/expected.txt")).unwrap();
+    let files = names("bad/several");
+    assert!(files.len() >= 30, "{files:?}");
+    let mut found = Vec::new();
+    for name in &files {
+        let parsed = parse(&document(&format!("bad/several/{name}")), name);
+        assert!(parsed.product.is_none(), "{name} was accepted");
+        let mut lines: Vec<_> = parsed.problems.iter().map(|p| (p.line, p.column, p.code)).collect();
+        assert!(lines.len() >= 3, "{name}: {lines:?}");
+        lines.sort_unstable();
+        found.extend(lines.into_iter().map(|(line, column, code)| format!("{name}:{line}:{column}:{code}")));
+    }
+    let expected: Vec<&str> = expected.lines().collect();
+    let missed: Vec<_> = expected.iter().filter(|line| !found.iter().any(|f| f == *line)).collect();
+    let added: Vec<_> = found.iter().filter(|line| !expected.contains(&line.as_str())).collect();
+    assert_eq!(found, expected, "missed: {missed:#?}\nadded: {added:#?}");
+}

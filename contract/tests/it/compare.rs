@@ -62,13 +62,21 @@ fn full() -> Product {
         item: Box::new(T::Struct { fields: vec![member("x", T::Int32), member("y", T::String)] }),
         item_nullable: false,
     };
-    let map = T::Map { key: Box::new(T::String), value: Box::new(T::Decimal { precision: 9, scale: 2 }), value_nullable: true };
+    let map = T::Map {
+        key: Box::new(T::String),
+        value: Box::new(T::Decimal { precision: 9, scale: 2 }),
+        value_nullable: true,
+    };
     let mut second = column("b", nested);
     second.key_position = None;
     let table = |name: &str| Table {
         name: TableName::new(name).unwrap(),
         description: text("What it holds"),
-        columns: vec![column("a", T::Timestamp { unit: TimeUnit::Milli, utc: true }), second.clone(), Column::new("c", map.clone())],
+        columns: vec![
+            column("a", T::Timestamp { unit: TimeUnit::Milli, utc: true }),
+            second.clone(),
+            Column::new("c", map.clone()),
+        ],
         storage: Some(StorageSpec {
             format: "parquet".to_owned(),
             location: text("s3://data/a/"),
@@ -231,7 +239,13 @@ fn every_leaf_of_every_product_is_compared() {
             let (there, back) = (compare(&old, &new), compare(&new, &old));
             assert!(!there.changes.is_empty() && !back.changes.is_empty(), "{name}: {path}: nothing was noticed");
             let (a, b) = (there.class().unwrap(), back.class().unwrap());
-            assert_eq!(a == Class::Patch, b == Class::Patch, "{name}: {path}: {:#?} {:#?}", there.changes, back.changes);
+            assert_eq!(
+                a == Class::Patch,
+                b == Class::Patch,
+                "{name}: {path}: {:#?} {:#?}",
+                there.changes,
+                back.changes
+            );
             for change in there.changes.iter().chain(&back.changes) {
                 assert!(!change.path.is_empty() && !change.why.is_empty() && !change.why.ends_with('.'), "{change:?}");
             }
@@ -285,9 +299,16 @@ fn no_detour_at_one_place_is_lighter_than_the_straight_way() {
                 for (j, over) in from.iter().enumerate() {
                     let detour = (*over).max(classes[j][k]);
                     if *straight > detour {
-                        let told = |a: &Product, b: &Product| compare(a, b).changes.iter().map(ToString::to_string).collect::<Vec<_>>();
+                        let told = |a: &Product, b: &Product| {
+                            compare(a, b).changes.iter().map(ToString::to_string).collect::<Vec<_>>()
+                        };
                         let (a, b, c) = (&products[i], &products[j], &products[k]);
-                        lighter.insert(format!("{path}: {:?} then {:?} at once {:?}", told(a, b), told(b, c), told(a, c)));
+                        lighter.insert(format!(
+                            "{path}: {:?} then {:?} at once {:?}",
+                            told(a, b),
+                            told(b, c),
+                            told(a, c)
+                        ));
                     }
                     ways += 1;
                 }

@@ -60,14 +60,72 @@ impl<'b> Choices<'b> {
 
 /// Values that stand in contracts, or nearly.
 const WORDS: [&str; 40] = [
-    "string", "int64", "decimal(12,2)", "array<string>", "struct<a: int32, b: text>", "timestamptz", "object", "map<string, int>",
-    "public", "restricted", "private", "active", "draft", "parquet", "delta", "PT5M", "24h", "15_minutes", "P1Y", "1M", "0s",
-    "99.9", "0.999", "1", "20%", "p99 < 1s", "not_null", "in_list", "row_count_delta", "commerce.orders", "commerce.orders.id",
-    "s3://data/x/", "2027-01-31", "1.0.0", "orderId", "order_id", "ü\u{1F600}", "a b", "", "\u{2028}\r\n\t\"'",
+    "string",
+    "int64",
+    "decimal(12,2)",
+    "array<string>",
+    "struct<a: int32, b: text>",
+    "timestamptz",
+    "object",
+    "map<string, int>",
+    "public",
+    "restricted",
+    "private",
+    "active",
+    "draft",
+    "parquet",
+    "delta",
+    "PT5M",
+    "24h",
+    "15_minutes",
+    "P1Y",
+    "1M",
+    "0s",
+    "99.9",
+    "0.999",
+    "1",
+    "20%",
+    "p99 < 1s",
+    "not_null",
+    "in_list",
+    "row_count_delta",
+    "commerce.orders",
+    "commerce.orders.id",
+    "s3://data/x/",
+    "2027-01-31",
+    "1.0.0",
+    "orderId",
+    "order_id",
+    "ü\u{1F600}",
+    "a b",
+    "",
+    "\u{2028}\r\n\t\"'",
 ];
 const KEYS: [&str; 24] = [
-    "name", "type", "columns", "x-own", "x-unit", "custom", "description", "tags", "primary_key", "nullable", "enum", "min", "rule",
-    "values", "freshness", "access", "retention", "owner", "storage", "schema", "properties", "logicalType", "version", "<<",
+    "name",
+    "type",
+    "columns",
+    "x-own",
+    "x-unit",
+    "custom",
+    "description",
+    "tags",
+    "primary_key",
+    "nullable",
+    "enum",
+    "min",
+    "rule",
+    "values",
+    "freshness",
+    "access",
+    "retention",
+    "owner",
+    "storage",
+    "schema",
+    "properties",
+    "logicalType",
+    "version",
+    "<<",
 ];
 
 /// A changed document: its file name and its text.
@@ -263,7 +321,8 @@ fn json(tree: &Tree, out: &mut String, wide: bool, depth: usize) {
 
 /// Block YAML; small parts now and then in brackets.
 fn yaml(tree: &Tree, indent: usize, out: &mut String, choices: &mut Choices<'_>) {
-    let empty = matches!(tree, Tree::List(items) if items.is_empty()) || matches!(tree, Tree::Map(map) if map.is_empty());
+    let empty =
+        matches!(tree, Tree::List(items) if items.is_empty()) || matches!(tree, Tree::Map(map) if map.is_empty());
     let brackets = empty || (indent > 0 && size(tree) < 12 && choices.below(3) == 0);
     match tree {
         Tree::Leaf(Value::String(text)) => scalar(text, out, choices),

@@ -74,7 +74,12 @@ fn sizes() {
     // YAML itself ends a key after 1024 characters, unless it is marked as one.
     check("key.yaml", in_spec(&format!("  sla: {{}}\n  {key}: 1")), "6:2003 syntax", 1);
     check("marked-key.yaml", in_spec(&format!("  sla: {{}}\n  ? {key}\n  : 1")), "6:5 too-large", 1);
-    check("key.json", format!("{{\n \"{key}\": 1, \"domain\": \"d\", \"product\": \"p\", \"version\": \"1.0.0\"}}"), "2:2 too-large", 1);
+    check(
+        "key.json",
+        format!("{{\n \"{key}\": 1, \"domain\": \"d\", \"product\": \"p\", \"version\": \"1.0.0\"}}"),
+        "2:2 too-large",
+        1,
+    );
     let long = "v".repeat(900_000);
     check("value.yaml", in_spec(&format!("  sla: {{freshness: {long}}}")), "5:20 bad-duration", 1);
     check("name.yaml", HEAD.replace("orders", &long) + "  sla: {}\n", "3:18 bad-name", 1);
@@ -122,7 +127,8 @@ fn aliases_and_merge_keys() {
     let mut laughs = String::from("a0: &a0 [x, x, x]\n");
     (1..200).for_each(|i| laughs.push_str(&format!("a{i}: &a{i} [*a{0}, *a{0}, *a{0}]\n", i - 1)));
     check("laughs.yaml", &laughs, "1:1 unknown-form", 598);
-    let merged = "x-base: &base {format: parquet}\n".to_owned() + HEAD + "  storage: {<<: *base, location: s3://a/b/}\n";
+    let merged =
+        "x-base: &base {format: parquet}\n".to_owned() + HEAD + "  storage: {<<: *base, location: s3://a/b/}\n";
     // The alias, the key `<<` that nobody asked for, and the format that is therefore missing.
     let found: Vec<String> = problems(merged.as_bytes(), "merge.yaml")
         .iter()
@@ -140,8 +146,18 @@ fn aliases_and_merge_keys() {
 fn duplicate_keys() {
     check("twice.yaml", in_spec("  sla: {}\n  sla: {}"), "6:3 duplicate-key", 1);
     check("spelled.yaml", in_spec("  sla: {freshness: 5m, \"freshness\": 6m}"), "5:24 duplicate-key", 1);
-    check("twice.json", r#"{"domain": "d", "domain": "d", "product": "p", "version": "1.0.0"}"#, "1:17 duplicate-key", 1);
-    check("escaped.json", r#"{"domain": "d", "\u0064omain": "e", "product": "p", "version": "1.0.0"}"#, "1:17 duplicate-key", 1);
+    check(
+        "twice.json",
+        r#"{"domain": "d", "domain": "d", "product": "p", "version": "1.0.0"}"#,
+        "1:17 duplicate-key",
+        1,
+    );
+    check(
+        "escaped.json",
+        r#"{"domain": "d", "\u0064omain": "e", "product": "p", "version": "1.0.0"}"#,
+        "1:17 duplicate-key",
+        1,
+    );
     let many = filled("", |_| "a: 1\n".to_owned(), "");
     check("many-duplicates.yaml", many, "2:1 duplicate-key", 1001);
 }
@@ -157,7 +173,12 @@ fn numbers() {
     check("version.yaml", HEAD.replace("1.0.0", &format!("{digits}.0.0")) + "  sla: {}\n", "3:53 bad-version", 1);
     let column = |more: String| in_spec(&format!("  schema: {{columns: [{{name: a, type: int, {more}}}]}}"));
     check("length.yaml", column(format!("max_length: {digits}")), "5:55 bad-number", 1);
-    check("decimal.yaml", in_spec(&format!("  schema: {{columns: [{{name: a, type: \"decimal({digits})\"}}]}}")), "5:38 bad-type", 1);
+    check(
+        "decimal.yaml",
+        in_spec(&format!("  schema: {{columns: [{{name: a, type: \"decimal({digits})\"}}]}}")),
+        "5:38 bad-type",
+        1,
+    );
     check("key.yaml", column("primary_key: 99999999999".to_owned()), "5:56 bad-number", 1);
     // A number that no double holds stays as it was written.
     for number in ["1e999999999", &digits, "-0.00000000000000000000000000000000000001"] {
@@ -182,13 +203,15 @@ fn work_is_bounded_by_the_text() {
     check("long-names.yaml", in_spec(&columns), "5:26 unknown-column", 1);
     // Many columns that a key lists, and many that it does not find.
     let start = in_spec("  schema:\n    primary_key: [");
-    let (keys, columns) = (filled("", |i| format!("k{i},"), ""), filled("", |i| format!("      - {{name: c{i}, type: int}}\n"), ""));
+    let (keys, columns) =
+        (filled("", |i| format!("k{i},"), ""), filled("", |i| format!("      - {{name: c{i}, type: int}}\n"), ""));
     let text = format!("{}{}]\n    columns:\n{}", start.trim_end(), &keys[..400_000], &columns[..600_000]);
     let end = text.rfind("\n      - ").unwrap();
     check("keys.yaml", &text[..=end], "6:19 unknown-column", 1001);
     // A location that stands for every table.
     let head = "apiVersion: v3.1.0\nkind: DataContract\nid: x\nname: a\nversion: 1.0.0\nstatus: active\ndomain: d\n";
-    let server = format!("servers: [{{server: a, type: s3, format: delta, location: \"s3://{}\"}}]\n", "{model}".repeat(50_000));
+    let server =
+        format!("servers: [{{server: a, type: s3, format: delta, location: \"s3://{}\"}}]\n", "{model}".repeat(50_000));
     let tables = filled("schema:\n", |i| format!("- name: t{i}\n"), "");
     let tables = &tables[..tables[..500_000].rfind('-').unwrap()];
     check("locations.yaml", format!("{head}{server}{tables}"), "8:58 bad-location", 1);
@@ -198,7 +221,11 @@ fn work_is_bounded_by_the_text() {
     assert!(parsed.product.is_some() && parsed.problems.iter().all(|p| p.severity == Severity::Warning));
     assert_eq!(parsed.problems.len(), 1001);
     // The same key of one's own, again and again, for which a free name must be found.
-    let samples = filled(&in_spec("  sla: {}").replace("1.0.0}", "1.0.0, sample_queries: ["), |_| "{sql: a, x-a: 1},".to_owned(), "");
+    let samples = filled(
+        &in_spec("  sla: {}").replace("1.0.0}", "1.0.0, sample_queries: ["),
+        |_| "{sql: a, x-a: 1},".to_owned(),
+        "",
+    );
     let text = samples.replacen("spec:\n  sla: {}\n", "", 1) + "]}\nspec: {sla: {}}\n";
     let product = parse(text.as_bytes(), "samples.yaml").product.unwrap();
     assert!(product.sample_queries.len() > 50_000);
@@ -213,7 +240,9 @@ fn work_is_bounded_by_the_text() {
     let found = problems(text.as_bytes(), "references.json");
     assert!(found.iter().any(|p| p.code == "too-large"), "{:?}", found.first());
     // A key under which each value would carry a long way.
-    let mut text = r#"{"domain": "d", "product": "p", "version": "1.0.0", "schema": {"type": "object", "properties": {"#.to_owned();
+    let mut text =
+        r#"{"domain": "d", "product": "p", "version": "1.0.0", "schema": {"type": "object", "properties": {"#
+            .to_owned();
     (0..12).for_each(|_| text.push_str(&format!(r#""{}": {{"type": "object", "properties": {{"#, "k".repeat(1000))));
     let inner = filled("", |i| format!(r#""{i}":{{"type": "x"}},"#), "");
     text.push_str(whole(&inner, 900_000).trim_end_matches(','));

@@ -114,7 +114,9 @@ const MODES: [(&str, Mode); 7] = [
 
 /// A word that is no compatibility mode.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{word:?} is no compatibility mode; write NONE, BACKWARD, FORWARD or FULL, or one of the last three with _TRANSITIVE")]
+#[error(
+    "{word:?} is no compatibility mode; write NONE, BACKWARD, FORWARD or FULL, or one of the last three with _TRANSITIVE"
+)]
 pub struct BadMode {
     /// The word as it was written.
     pub word: String,

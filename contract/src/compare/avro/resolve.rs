@@ -33,7 +33,8 @@ pub(super) fn faults(writer: &Schema, reader: &Schema) -> Vec<Fault> {
         let mut faults = Vec::new();
         resolver.resolve(writer, reader, "", &mut faults);
         if resolver.steps > MAX_STEPS {
-            let why = format!("the schemas are too large: more than {MAX_STEPS} steps, or deeper than {MAX_DEPTH} levels");
+            let why =
+                format!("the schemas are too large: more than {MAX_STEPS} steps, or deeper than {MAX_DEPTH} levels");
             return vec![Fault { path: String::new(), why }];
         }
         if resolver.failed.len() == known {
@@ -170,7 +171,11 @@ fn same_name(writer: &Name, reader: &Name, aliases: &Aliases) -> bool {
 
 fn enums(writer: &EnumSchema, reader: &EnumSchema, path: &str, faults: &mut Vec<Fault>) {
     if !same_name(&writer.name, &reader.name, &reader.aliases) {
-        fault(faults, path, format!("the enum `{}` is called `{}` by the reader", writer.name.name(), reader.name.name()));
+        fault(
+            faults,
+            path,
+            format!("the enum `{}` is called `{}` by the reader", writer.name.name(), reader.name.name()),
+        );
     }
     let known: HashSet<&str> = reader.symbols.iter().map(String::as_str).collect();
     let unknown: Vec<&str> = writer.symbols.iter().map(String::as_str).filter(|s| !known.contains(s)).collect();
@@ -250,9 +255,7 @@ fn split(schema: &Schema) -> (Physical<'_>, Logical) {
         Schema::Uuid(UuidSchema::Fixed(fixed)) => {
             (Physical::Fixed(fixed.size, &fixed.name, &fixed.aliases), Some(("uuid", 0, 0)))
         }
-        Schema::Duration(fixed) => {
-            (Physical::Fixed(fixed.size, &fixed.name, &fixed.aliases), Some(("duration", 0, 0)))
-        }
+        Schema::Duration(fixed) => (Physical::Fixed(fixed.size, &fixed.name, &fixed.aliases), Some(("duration", 0, 0))),
         Schema::Fixed(fixed) => (Physical::Fixed(fixed.size, &fixed.name, &fixed.aliases), None),
         Schema::Decimal(decimal) => {
             let physical = match &decimal.inner {
@@ -261,9 +264,12 @@ fn split(schema: &Schema) -> (Physical<'_>, Logical) {
             };
             (physical, Some(("decimal", decimal.precision, decimal.scale)))
         }
-        Schema::Array(_) | Schema::Map(_) | Schema::Union(_) | Schema::Record(_) | Schema::Enum(_) | Schema::Ref { .. } => {
-            (Physical::Other, None)
-        }
+        Schema::Array(_)
+        | Schema::Map(_)
+        | Schema::Union(_)
+        | Schema::Record(_)
+        | Schema::Enum(_)
+        | Schema::Ref { .. } => (Physical::Other, None),
     }
 }
 

@@ -50,7 +50,8 @@ fn values() {
 
 #[test]
 fn enums_are_read_whole_or_with_a_default() {
-    let letters = |symbols: &str, more: &str| format!(r#"{{"type": "enum", "name": "E", "symbols": [{symbols}]{more}}}"#);
+    let letters =
+        |symbols: &str, more: &str| format!(r#"{{"type": "enum", "name": "E", "symbols": [{symbols}]{more}}}"#);
     let (ab, abc) = (letters(r#""A", "B""#, ""), letters(r#""A", "B", "C""#, ""));
     check(&ab, &abc, (true, false));
     check(&letters(r#""A", "B""#, r#", "default": "A""#), &abc, (true, true));
@@ -112,7 +113,9 @@ fn partial_is_incompatible() {
 fn a_name_is_looked_up() {
     let define = |name: &str, kind: &str, default: &str| {
         let fields = format!(r#"{{"name": "x", "type": "{kind}"}}"#);
-        format!(r#"{{"name": "{name}", "type": ["null", {{"type": "record", "name": "P", "fields": [{fields}]}}]{default}}}"#)
+        format!(
+            r#"{{"name": "{name}", "type": ["null", {{"type": "record", "name": "P", "fields": [{fields}]}}]{default}}}"#
+        )
     };
     let used = r#"{"name": "a", "type": "P"}"#;
     let writer = format!("{}, {used}", define("old", "string", ""));
@@ -122,7 +125,9 @@ fn a_name_is_looked_up() {
 
     // The definition only moved to another field: nothing changed for anybody, and the crate refuses it.
     let plain = |name: &str| {
-        format!(r#"{{"name": "{name}", "type": {{"type": "record", "name": "P", "fields": [{{"name": "x", "type": "int"}}]}}}}"#)
+        format!(
+            r#"{{"name": "{name}", "type": {{"type": "record", "name": "P", "fields": [{{"name": "x", "type": "int"}}]}}}}"#
+        )
     };
     let writer = format!(r#"{}, {{"name": "b", "type": "P"}}"#, plain("a"));
     let reader = format!(r#"{}, {{"name": "a", "type": "P"}}"#, plain("b"));
@@ -190,7 +195,10 @@ fn large_schemas_end_with_a_fault() {
     fields.reverse();
     let text = fields.join(", ");
     // Reversed, the names stand before their definitions, which is refused; in order, they are met one by one.
-    assert!(AvroSchema::read(format!(r#"{{"type": "record", "name": "T", "fields": [{text}]}}"#).as_bytes(), "t.avsc").is_err());
+    assert!(
+        AvroSchema::read(format!(r#"{{"type": "record", "name": "T", "fields": [{text}]}}"#).as_bytes(), "t.avsc")
+            .is_err()
+    );
     fields.reverse();
     let schema = record(&fields.join(", "));
     let last = record(&format!("{}, {}", fields.join(", "), r#"{"name": "last", "type": "R4999"}"#));
@@ -199,7 +207,9 @@ fn large_schemas_end_with_a_fault() {
     // Two unions of many records of one name, none of which fits.
     let union = |kind: &str| {
         let member = |i: usize| {
-            format!(r#"{{"type": "record", "name": "R", "namespace": "n{i}", "fields": [{{"name": "x", "type": "{kind}"}}]}}"#)
+            format!(
+                r#"{{"type": "record", "name": "R", "namespace": "n{i}", "fields": [{{"name": "x", "type": "{kind}"}}]}}"#
+            )
         };
         field(&format!("[{}]", (0..1500).map(member).collect::<Vec<_>>().join(", ")))
     };
