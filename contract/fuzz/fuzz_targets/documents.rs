@@ -14,6 +14,8 @@ use serde_json::Value;
 mod generator;
 #[path = "../../tests/it/judge.rs"]
 mod judge;
+#[path = "../../tests/it/spelling.rs"]
+mod spelling;
 
 use generator::{Choices, Tree, mutant};
 

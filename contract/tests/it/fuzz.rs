@@ -24,6 +24,7 @@ fn documents() -> Vec<(String, Tree)> {
     names("").iter().map(tree).collect()
 }
 
+#[expect(clippy::disallowed_methods, reason = "how much is tested is the environment's to say")]
 fn inputs() -> usize {
     let share: usize = std::env::var("MESHWEAVE_TEST_SHARE").ok().and_then(|s| s.parse().ok()).unwrap_or(1);
     (10_000 * share).max(20_000)

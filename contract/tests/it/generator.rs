@@ -7,12 +7,14 @@
 
 use serde_json::Value;
 
+use crate::spelling::{json, yaml};
+
 /// A document whose keys keep their order and may stand twice.
 #[derive(Debug, Clone)]
 pub(crate) enum Tree {
     Leaf(Value),
-    List(Vec<Tree>),
-    Map(Vec<(String, Tree)>),
+    List(Vec<Self>),
+    Map(Vec<(String, Self)>),
 }
 
 impl From<&Value> for Tree {
@@ -49,7 +51,7 @@ impl<'b> Choices<'b> {
     }
 
     /// A number below `n`; zero when there is none.
-    fn below(&mut self, n: usize) -> usize {
+    pub(crate) fn below(&mut self, n: usize) -> usize {
         usize::try_from(self.next() % u64::try_from(n.max(1)).unwrap_or(1)).unwrap_or_default()
     }
 
@@ -147,7 +149,7 @@ pub(crate) fn mutant(documents: &[(String, Tree)], choices: &mut Choices<'_>) ->
     (if name.ends_with(".json") { "mutant.json" } else { "mutant.yaml" }.to_owned(), text)
 }
 
-fn size(tree: &Tree) -> usize {
+pub(crate) fn size(tree: &Tree) -> usize {
     1 + match tree {
         Tree::Leaf(_) => 0,
         Tree::List(items) => items.iter().map(size).sum(),
@@ -291,75 +293,4 @@ fn retype(node: &mut Tree, choices: &mut Choices<'_>) {
         3 => Tree::Map(Vec::new()),
         _ => leaf(choices),
     };
-}
-
-fn json(tree: &Tree, out: &mut String, wide: bool, depth: usize) {
-    let (open, close, len) = match tree {
-        Tree::Leaf(value) => return out.push_str(&value.to_string()),
-        Tree::List(items) => ('[', ']', items.len()),
-        Tree::Map(entries) => ('{', '}', entries.len()),
-    };
-    out.push(open);
-    for i in 0..len {
-        out.push_str(if i > 0 { "," } else { "" });
-        if wide {
-            out.push('\n');
-            out.push_str(&" ".repeat(depth + 1));
-        }
-        match tree {
-            Tree::Map(entries) => {
-                out.push_str(&Value::from(entries[i].0.as_str()).to_string());
-                out.push_str(": ");
-                json(&entries[i].1, out, wide, depth + 1);
-            }
-            Tree::List(items) => json(&items[i], out, wide, depth + 1),
-            Tree::Leaf(_) => {}
-        }
-    }
-    out.push(close);
-}
-
-/// Block YAML; small parts now and then in brackets.
-fn yaml(tree: &Tree, indent: usize, out: &mut String, choices: &mut Choices<'_>) {
-    let empty =
-        matches!(tree, Tree::List(items) if items.is_empty()) || matches!(tree, Tree::Map(map) if map.is_empty());
-    let brackets = empty || (indent > 0 && size(tree) < 12 && choices.below(3) == 0);
-    match tree {
-        Tree::Leaf(Value::String(text)) => scalar(text, out, choices),
-        Tree::Leaf(value) => out.push_str(&value.to_string()),
-        _ if brackets => json(tree, out, false, 0),
-        Tree::List(items) => {
-            for item in items {
-                new_line(indent, out);
-                out.push_str("- ");
-                yaml(item, indent + 2, out, choices);
-            }
-        }
-        Tree::Map(entries) => {
-            for (key, value) in entries {
-                new_line(indent, out);
-                scalar(key, out, choices);
-                out.push_str(": ");
-                yaml(value, indent + 2, out, choices);
-            }
-        }
-    }
-}
-
-/// Starts a line, unless a dash has just opened this block.
-fn new_line(indent: usize, out: &mut String) {
-    if out.is_empty() || (out.ends_with("- ") && out.rsplit('\n').next().is_some_and(|line| line.len() == indent)) {
-        return;
-    }
-    out.push('\n');
-    out.push_str(&" ".repeat(indent));
-}
-
-fn scalar(text: &str, out: &mut String, choices: &mut Choices<'_>) {
-    let safe = |c: char| c.is_alphanumeric() || "_./@%".contains(c);
-    let plain = text.starts_with(char::is_alphanumeric) && text.chars().all(safe) && text.parse::<f64>().is_err();
-    match plain && !matches!(text, "true" | "false" | "null") && choices.below(8) > 0 {
-        true => out.push_str(text),
-        false => out.push_str(&Value::from(text).to_string()),
-    }
 }
