@@ -3,7 +3,7 @@
 //! Start reading at [`checks`].
 
 use std::cmp::Ordering;
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use serde_json::Value;
 
@@ -51,8 +51,8 @@ pub(super) fn checks(at: &mut At<'_>, old: &[Check], new: &[Check], sides: Sides
             None => at.add(&name, Some(told_of(check)), None, Ruling::major("a rule is promised no more")),
         }
     }
-    for check in added.iter().filter(|c| waiting.get(&name(c)).is_some_and(|w| w.iter().any(|w| std::ptr::eq(*w, **c))))
-    {
+    let left: HashSet<*const Check> = waiting.into_values().flatten().map(std::ptr::from_ref).collect();
+    for check in added.into_iter().filter(|check| left.contains(&std::ptr::from_ref(*check))) {
         let ruling = side(check, sides).rule(Shift::Tighter, "a further rule is promised");
         at.add(&name(check), None, Some(told_of(check)), ruling);
     }

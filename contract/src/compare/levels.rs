@@ -7,6 +7,8 @@ use super::note::{At, Ruling};
 use super::scales::{Spans, spans};
 use crate::model::{Latency, ServiceLevels, Span};
 
+const MAX_LATENCIES: usize = 200;
+
 /// Compares service levels.
 pub(super) fn levels(at: &mut At<'_>, old: &ServiceLevels, new: &ServiceLevels) {
     let ServiceLevels { freshness, freshness_column, availability_ppm, latency, support, custom } = old;
@@ -45,6 +47,11 @@ fn at_most(old: Option<&Span>, new: Option<&Span>, looser: &str, tighter: &str) 
 fn latency(at: &mut At<'_>, old: &[Latency], new: &[Latency]) {
     if old == new {
         return;
+    }
+    // Nobody means so many; to weigh each against each other would take the square of their number.
+    if old.len() + new.len() > MAX_LATENCIES {
+        let ruling = Ruling::major(format!("these are more than {MAX_LATENCIES} bounds, too many to weigh"));
+        return at.add("bounds", Some(old.len().to_string()), Some(new.len().to_string()), ruling);
     }
     let kept = |wanted: &Latency, by: &[Latency]| {
         let at_least = |l: &&Latency| l.percentile >= wanted.percentile;

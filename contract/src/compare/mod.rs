@@ -64,7 +64,7 @@ impl fmt::Display for Class {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Change {
     /// The way to it: `output_ports.main.tables.orders.columns.amount.type`. Things in lists are called by their names; a name
-    /// that holds a dot stands in double quotes.
+    /// that holds a dot or a blank stands in double quotes, and one longer than 128 characters is cut.
     pub path: String,
     /// The old value in words, cut after 400 characters; none when it is new.
     pub from: Option<String>,

@@ -10,6 +10,9 @@ use super::{Change, Class};
 /// The longest value that a change shows, in characters.
 const SHOWN: usize = 400;
 
+/// The longest part of a path, in characters.
+const NAMED: usize = 128;
+
 /// A place in the model, under which changes are noted.
 pub(super) struct At<'c> {
     changes: &'c mut Vec<Change>,
@@ -103,6 +106,7 @@ impl<'c> At<'c> {
     }
 
     fn path_of(&self, name: &str) -> String {
+        let name = name.char_indices().nth(NAMED).map_or(name, |(end, _)| &name[..end]);
         let plain = !name.is_empty() && !name.contains(['.', '"', ' ']);
         let name = if plain { name.to_owned() } else { format!("{name:?}") };
         if self.path.is_empty() { name } else { format!("{}.{name}", self.path) }

@@ -2,6 +2,8 @@
 //!
 //! Start reading at [`tables`].
 
+use std::collections::HashSet;
+
 use serde_json::Value;
 
 use super::note::{At, Ruling, Shift, Sides, presence};
@@ -109,11 +111,13 @@ fn relationships(at: &mut At<'_>, old: &[Relationship], new: &[Relationship], si
         let Relationship { columns, to, to_columns } = r;
         format!("{} -> {to} ({})", columns.join(", "), to_columns.join(", "))
     };
-    for reference in old.iter().filter(|r| !new.contains(r)) {
+    let set = |all: &[Relationship]| all.iter().map(told).collect::<HashSet<_>>();
+    let (before, after) = (set(old), set(new));
+    for reference in old.iter().filter(|r| !after.contains(&told(r))) {
         let ruling = sides.rule(Shift::Looser, "a reference that joins rely on is promised no more");
         at.add(&reference.columns.join("+"), Some(told(reference)), None, ruling);
     }
-    for reference in new.iter().filter(|r| !old.contains(r)) {
+    for reference in new.iter().filter(|r| !before.contains(&told(r))) {
         let ruling = sides.rule(Shift::Tighter, "a further reference to another product's key");
         at.add(&reference.columns.join("+"), None, Some(told(reference)), ruling);
     }

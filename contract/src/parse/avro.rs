@@ -13,6 +13,7 @@ use apache_avro::Schema;
 use super::blocks::columns::Names;
 use super::node::Node;
 use super::report::Report;
+use super::tables::MAX_NAME;
 use super::value::Value;
 use super::{avro_faults, text};
 use crate::model::Column;
@@ -110,6 +111,10 @@ impl<'s> Reader<'s> {
         fields.take("name");
         let written = fields.take("type")?;
         let (logical_type, nullable) = self.nullable(&field.schema, &written, report)?;
+        if field.name.len() > MAX_NAME {
+            let what = format!("is of a field whose name has {} bytes", field.name.len());
+            written.error(code::BAD_COLUMN, &what, &format!("Use at most {MAX_NAME} bytes."), report);
+        }
         if logical_type.depth() > MAX_TYPE_DEPTH {
             let what = format!("is nested deeper than {MAX_TYPE_DEPTH} levels");
             written.error(code::TOO_DEEP, &what, "Flatten this part of the schema.", report);

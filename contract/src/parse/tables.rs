@@ -15,6 +15,9 @@ use crate::name::{TableName, fold};
 use crate::problem::code;
 use crate::types::MAX_TYPE_DEPTH;
 
+/// The longest name of a column, in bytes.
+pub(super) const MAX_NAME: usize = 1024;
+
 /// Takes the found tables and gives the product's tables, main one first.
 pub(crate) fn settle(parts: &mut Parts, report: &mut Report) -> Vec<Table> {
     let product = parts.head.id.as_ref().map(|id| id.name.product.to_string());
@@ -30,7 +33,7 @@ pub(crate) fn settle(parts: &mut Parts, report: &mut Report) -> Vec<Table> {
         found[0].name = found[0].name.take().or_else(|| product.clone());
     }
     unique_names(&found, report);
-    shallow(&found, report);
+    storable(&found, report);
     look_up(&found, parts, report);
     rename_checks(parts, &found);
     let name = |(i, found): (usize, FoundTable)| named(i, found, product.as_deref(), report);
@@ -59,13 +62,19 @@ fn named(index: usize, found: FoundTable, product: Option<&str>, report: &mut Re
     table
 }
 
-/// A column's type may not be nested deeper than what can be stored and read back.
-fn shallow(found: &[FoundTable], report: &mut Report) {
+/// A column must have a name and a type that can be stored, read back and told.
+fn storable(found: &[FoundTable], report: &mut Report) {
     for table in found {
-        for column in table.table.columns.iter().filter(|c| c.logical_type.depth() > MAX_TYPE_DEPTH) {
-            let message =
-                format!("the type of the column `{}` is nested deeper than {MAX_TYPE_DEPTH} levels", column.name);
-            report.error(table.place, code::TOO_DEEP, message, "Flatten this part of the schema.");
+        for column in &table.table.columns {
+            let name: String = column.name.chars().take(64).collect();
+            if column.name.len() > MAX_NAME {
+                let message = format!("the column `{name}…` has a name of {} bytes", column.name.len());
+                report.error(table.place, code::BAD_COLUMN, message, format!("Use at most {MAX_NAME} bytes."));
+            }
+            if column.logical_type.depth() > MAX_TYPE_DEPTH {
+                let message = format!("the type of the column `{name}` is nested deeper than {MAX_TYPE_DEPTH} levels");
+                report.error(table.place, code::TOO_DEEP, message, "Flatten this part of the schema.");
+            }
         }
     }
 }

@@ -2,6 +2,7 @@
 //!
 //! Nothing here looks at the clock. A limit that is gone shows as a test that never ends, or as other problems than these.
 
+use meshweave_contract::compare::compare;
 use meshweave_contract::parse::{avro_columns, canonical_hash, nearest, parse};
 use meshweave_contract::problem::{Problem, Severity};
 
@@ -82,6 +83,10 @@ fn sizes() {
     );
     let long = "v".repeat(900_000);
     check("value.yaml", in_spec(&format!("  sla: {{freshness: {long}}}")), "5:20 bad-duration", 1);
+    let port = format!("  input_ports: [{{name: {}, type: batch}}]", "p".repeat(200));
+    check("port.yaml", in_spec(&port), "5:24 bad-name", 1);
+    let column = format!("  schema: {{columns: [{{name: {}, type: int}}]}}", "c".repeat(2000));
+    check("column.yaml", in_spec(&column), "5:3 bad-column", 1);
     check("name.yaml", HEAD.replace("orders", &long) + "  sla: {}\n", "3:18 bad-name", 1);
 }
 
@@ -200,7 +205,7 @@ fn work_is_bounded_by_the_text() {
     let (a, b) = ("a".repeat(300_000), "b".repeat(300_000));
     assert!(nearest(&a, [b.as_str()]).is_empty());
     let columns = format!("  schema: {{primary_key: [\"{a}\"], columns: [{{name: \"{b}\", type: int}}]}}");
-    check("long-names.yaml", in_spec(&columns), "5:26 unknown-column", 1);
+    check("long-names.yaml", in_spec(&columns), "5:3 bad-column", 2);
     // Many columns that a key lists, and many that it does not find.
     let start = in_spec("  schema:\n    primary_key: [");
     let (keys, columns) =
@@ -249,6 +254,41 @@ fn work_is_bounded_by_the_text() {
     text.push_str(&"}}".repeat(12));
     text.push_str("}}}");
     check("ways.json", text, "1:12566 bad-type", 1001);
+}
+
+/// Comparing two of the largest contracts takes no more than reading them, by a factor.
+#[test]
+fn large_contracts_are_compared() {
+    let product = |text: String| {
+        let parsed = parse(text.as_bytes(), "t.yaml");
+        parsed.product.unwrap_or_else(|| panic!("{:?}", parsed.problems.first()))
+    };
+    let columns = |name: &str| {
+        let all = filled("", |i| format!("    - {{name: {name}{i}, type: int}}\n"), "");
+        product(in_spec(&format!("  schema:\n   columns:\n{}", whole_lines(&all, 900_000))))
+    };
+    let (a, b) = (columns("a"), columns("b"));
+    let count = a.tables()[0].columns.len() + b.tables()[0].columns.len();
+    assert_eq!(compare(&a, &b).changes.len(), count);
+    let rules = |least: usize| {
+        let all = filled("", |i| format!("    - {{rule: row_count, min: {}}}\n", i + least), "");
+        product(in_spec(&format!("  quality:\n{}", whole_lines(&all, 900_000))))
+    };
+    assert!(compare(&rules(1), &rules(1_000_000)).changes.len() > 20_000);
+    let references = |to: &str| {
+        let all = filled("", |i| format!("    - {{columns: [a], to: {to}{i}, to_columns: [b]}}\n"), "");
+        product(in_spec(&format!("  relationships:\n{}", whole_lines(&all, 900_000))))
+    };
+    assert!(compare(&references("x"), &references("y")).changes.len() > 30_000);
+    let latencies = |unit: &str| {
+        let all = filled("", |_| format!("p99 < 1{unit}, "), "");
+        product(in_spec(&format!("  sla: {{latency: \"{}p50 < 1s\"}}", &all[..110_000])))
+    };
+    assert_eq!(compare(&latencies("s"), &latencies("m")).changes.len(), 1);
+}
+
+fn whole_lines(text: &str, length: usize) -> &str {
+    &text[..text[..length].rfind('\n').unwrap()]
 }
 
 /// The start of a list of entries, cut after an entry.
