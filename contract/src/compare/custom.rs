@@ -4,7 +4,7 @@
 //!
 //! Start reading at [`custom`].
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
@@ -52,6 +52,9 @@ const STRUCTURE: [&str; 10] = [
     "schema",
 ];
 
+/// Promises that the model has fields for, and which the standard's list repeats.
+const LEVELS: [&str; 3] = ["freshness", "availability", "retention"];
+
 /// What stands around a `custom` map.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Place {
@@ -71,7 +74,7 @@ pub(super) fn custom(at: &mut At<'_>, old: &Custom, new: &Custom, place: Place) 
         return;
     }
     let (before, after) = (facts(old), facts(new));
-    let keys: std::collections::BTreeSet<&String> = before.keys().chain(after.keys()).collect();
+    let keys: BTreeSet<&String> = before.keys().chain(after.keys()).collect();
     for key in keys {
         let (from, to) = (before.get(key).copied(), after.get(key).copied());
         if from != to {
@@ -80,11 +83,15 @@ pub(super) fn custom(at: &mut At<'_>, old: &Custom, new: &Custom, place: Place) 
     }
 }
 
-/// The entries of a map; lists of named properties are taken apart by their names.
+/// The entries of a map; the standard's lists of named properties are taken apart by their names.
 fn facts(custom: &Custom) -> BTreeMap<String, &Value> {
     let mut facts = BTreeMap::new();
     for (key, value) in custom {
-        let named = if key == "customProperties" { named(value) } else { None };
+        let named = match key.as_str() {
+            "customProperties" => properties(value),
+            "slaProperties" => named(value, |_, item| Some(vec![(String::new(), item)])),
+            _ => None,
+        };
         match named {
             Some(named) => facts.extend(named.into_iter().map(|(name, value)| (format!("{key}.{name}"), value))),
             None => drop(facts.insert(key.clone(), value)),
@@ -93,15 +100,33 @@ fn facts(custom: &Custom) -> BTreeMap<String, &Value> {
     facts
 }
 
-/// `[{property, value}]` by name; none when it is anything else, or names a property twice.
-fn named(value: &Value) -> Option<BTreeMap<&str, &Value>> {
-    let mut found = BTreeMap::new();
-    for item in value.as_array()? {
-        let item = item.as_object()?;
-        let (name, value) = (item.get("property")?.as_str()?, item.get("value")?);
-        if item.len() != 2 || found.insert(name, value).is_some() {
+type Named<'v> = Vec<(String, &'v Value)>;
+
+/// `[{property, value, …}]`: the value under the property's name, what is said of it beside.
+fn properties(list: &Value) -> Option<Named<'_>> {
+    named(list, |item, whole| {
+        whole.get("value")?;
+        let part = |(key, value)| match key {
+            "value" => (String::new(), value),
+            key => (format!(".{key}"), value),
+        };
+        Some(item.iter().filter(|(key, _)| *key != "property").map(|(k, v)| part((k.as_str(), v))).collect())
+    })
+}
+
+/// Takes a list of named things apart; none when it is anything else, or names a thing twice.
+fn named<'v>(
+    list: &'v Value,
+    parts: impl Fn(&'v serde_json::Map<String, Value>, &'v Value) -> Option<Named<'v>>,
+) -> Option<Named<'v>> {
+    let (mut seen, mut found) = (BTreeSet::new(), Vec::new());
+    for whole in list.as_array()? {
+        let item = whole.as_object()?;
+        let name = item.get("property")?.as_str()?;
+        if !seen.insert(name) {
             return None;
         }
+        found.extend(parts(item, whole)?.into_iter().map(|(part, value)| (format!("{name}{part}"), value)));
     }
     Some(found)
 }
@@ -128,6 +153,9 @@ fn rule(key: &str, from: Option<&Value>, to: Option<&Value>, place: Place) -> Ru
         Place::Column(_) if last == "deprecated" => Ruling::heard("whether it goes away is announced"),
         Place::Column(_) if last == "compatibility" => {
             Ruling::heard("how its schema may change is another promise now")
+        }
+        Place::Levels if is(&LEVELS) => {
+            Ruling::patch("how it was written; what it promises is compared by its own name")
         }
         Place::Levels if to.is_none() => Ruling::major("it is promised no more"),
         Place::Levels if from.is_none() => Ruling::minor("it is promised now"),

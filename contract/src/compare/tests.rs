@@ -251,6 +251,37 @@ fn who_writes_relies_on_other_things() {
 }
 
 #[test]
+fn lists_of_the_standard_are_taken_apart() {
+    let old = "apiVersion: v3.1.0\nkind: DataContract\nid: x\nname: a\nversion: 1.0.0\nstatus: active\ndomain: d\n\
+        schema: [{name: a, properties: [{name: n, logicalType: number, \
+        customProperties: [{property: unit, value: EUR, description: Money}, {property: steward, value: ann}]}]}]\n\
+        slaProperties: [{property: freshness, value: 5, unit: minutes}, {property: frequency, value: 1, unit: d}]\n";
+    let column = "output_ports.contract.tables.a.columns.n.custom.customProperties";
+    let levels = "output_ports.contract.service_levels";
+    let cases = [
+        ("value: EUR", "value: USD", vec![format!("MAJOR {column}.unit")]),
+        ("description: Money", "description: Cash", vec![format!("PATCH {column}.unit.description")]),
+        ("value: ann", "value: bob", vec![format!("PATCH {column}.steward")]),
+        (
+            "value: 5, unit",
+            "value: 4, unit",
+            vec![format!("MINOR {levels}.freshness"), format!("PATCH {levels}.custom.slaProperties.freshness")],
+        ),
+        ("value: 1, unit: d", "value: 2, unit: d", vec![format!("MINOR {levels}.custom.slaProperties.frequency")]),
+        (
+            ", {property: frequency, value: 1, unit: d}",
+            "",
+            vec![format!("MAJOR {levels}.custom.slaProperties.frequency")],
+        ),
+    ];
+    for (from, to, expected) in cases {
+        let changes = compare(&read(old), &read(&old.replacen(from, to, 1))).changes;
+        let got: Vec<String> = changes.iter().map(|c| format!("{} {}", c.class, c.path.replace('"', ""))).collect();
+        assert_eq!(got, expected, "{from} -> {to}");
+    }
+}
+
+#[test]
 fn a_change_reads_as_a_sentence() {
     let changes = change("max: 100", "max: 200");
     assert_eq!(changes.class(), Some(Class::Major));
