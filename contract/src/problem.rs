@@ -97,7 +97,8 @@ codes! {
     SYNTAX = "syntax", "The text is not YAML or JSON.";
     TAG = "tag", "A YAML tag asks for a type that contracts do not have.";
     TOO_DEEP = "too-deep", "Blocks are nested deeper than 64 levels.";
-    TOO_LARGE = "too-large", "The text is larger than 1 MiB.";
+    TOO_LARGE = "too-large", "The text is larger than 1 MiB, a key longer than 1024 bytes, or what a reference stands for is too much.";
+    TOO_MANY = "too-many", "The document has more than 1000 problems; the others are not told.";
     UNKNOWN_COLUMN = "unknown-column", "A rule, key or partition names a column that the table does not declare.";
     UNKNOWN_FORM = "unknown-form", "The document is none of the contract forms that are read.";
     UNKNOWN_KEY = "unknown-key", "A key that this form does not have.";

@@ -29,11 +29,14 @@ mod text;
 mod type_words;
 mod value;
 mod words;
+mod written;
 mod yaml;
 
 pub use avro::avro_columns;
+pub(crate) use avro::avro_schema;
 pub use hash::canonical_hash;
 pub use near::nearest;
+pub(crate) use written::columns_of;
 
 use crate::model::Product;
 use crate::problem::Problem;

@@ -30,6 +30,8 @@ pub(crate) struct Parts {
     pub(crate) quota: Option<Quota>,
     pub(crate) body: Option<Body>,
     pub(crate) mentions: Vec<Mention>,
+    /// Tables that rules name themselves, with their places; looked up with the columns.
+    pub(crate) named_tables: Vec<(String, Place)>,
     pub(crate) freshness: Vec<(Span, Place)>,
 }
 

@@ -13,6 +13,17 @@ use super::words;
 use crate::model::Span;
 use crate::problem::code;
 
+/// The way to a key, for messages: long keys and long ways are cut, since every value of a document carries its own.
+pub(super) fn way(path: &str, key: &str) -> String {
+    let end = key.char_indices().nth(64).map_or(key.len(), |(end, _)| end);
+    let (key, more) = (&key[..end], if end < key.len() { "…" } else { "" });
+    match path.char_indices().rev().nth(200) {
+        _ if path.is_empty() => format!("{key}{more}"),
+        Some((start, _)) => format!("…{}.{key}{more}", &path[start..]),
+        None => format!("{path}.{key}{more}"),
+    }
+}
+
 /// A value with the way to it.
 #[derive(Debug, Clone)]
 pub(crate) struct Value<'n> {
@@ -93,7 +104,7 @@ impl<'n> Value<'n> {
         match &self.node.kind {
             Kind::Map(entries) => entries
                 .iter()
-                .map(|e| (e.key.as_str(), e.place, Value { path: format!("{}.{}", self.path, e.key), node: &e.value }))
+                .map(|e| (e.key.as_str(), e.place, Value { path: way(&self.path, &e.key), node: &e.value }))
                 .collect(),
             Kind::Scalar { .. } | Kind::List(_) => {
                 self.wrong(code::NOT_A_MAP, "is not a block of keys", "Write keys and values here.", report);

@@ -7,7 +7,14 @@
 )]
 
 mod bad;
+mod compare;
 mod complete;
 mod forms;
+mod full;
+mod fuzz;
+mod generator;
 mod hash;
+mod hostile;
+mod judge;
 mod mutations;
+mod spelling;

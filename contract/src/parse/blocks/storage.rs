@@ -11,6 +11,12 @@ use crate::model::{Custom, InputPort, Partitioning, Quota, StorageSpec, Upstream
 use crate::name::{DomainName, LocalName, fold};
 use crate::problem::code;
 
+/// The longest location, in bytes; what object stores take as a key is shorter.
+const MAX_LOCATION: usize = 2048;
+
+/// The longest name of a port, in bytes.
+const MAX_PORT: usize = 128;
+
 /// The `storage` block: a format and a location, or the names of a warehouse and a catalog that the domain's template turns into them.
 pub(crate) fn storage(value: &Value<'_>, found: &mut FoundTable, parts: &mut Parts, report: &mut Report) {
     let Some(mut fields) = value.fields(report) else { return };
@@ -70,6 +76,12 @@ fn granularity(value: &Value<'_>, report: &mut Report) -> Option<String> {
 /// A URL; a secret in it is a problem.
 pub(crate) fn location(value: &Value<'_>, report: &mut Report) -> Option<String> {
     let text = value.text(report)?;
+    // A location may stand for every table of a contract.
+    if text.len() > MAX_LOCATION {
+        let what = format!("has {} bytes, more than {MAX_LOCATION}", text.len());
+        value.error(code::BAD_LOCATION, &what, "Shorten the URL.", report);
+        return None;
+    }
     let scheme = text.split_once("://").filter(|(s, rest)| {
         let letters = |c: char| c.is_ascii_alphanumeric() || "+-.".contains(c);
         s.starts_with(|c: char| c.is_ascii_alphabetic()) && s.chars().all(letters) && !rest.is_empty()
@@ -149,6 +161,11 @@ pub(crate) fn input_ports(value: &Value<'_>, report: &mut Report) -> Vec<InputPo
         fields.finish_into(&mut custom, report);
         let Some(value) = name else { continue };
         let Some(name) = value.text(report).map(str::to_owned) else { continue };
+        if name.len() > MAX_PORT {
+            let what = format!("has {} bytes, more than {MAX_PORT}", name.len());
+            value.error(code::BAD_NAME, &what, "Shorten the name of the port.", report);
+            continue;
+        }
         if !seen.insert(fold(&name)) {
             value.error(code::DUPLICATE_NAME, "names a second port alike", "Give each port its own name.", report);
         }
