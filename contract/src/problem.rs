@@ -75,6 +75,7 @@ codes! {
     BAD_LOCATION = "bad-location", "A storage location is not a URL.";
     BAD_NAME = "bad-name", "A domain, product or table name holds characters that a name may not hold.";
     BAD_NUMBER = "bad-number", "A value is not a number of the kind that stands here.";
+    BAD_PROPERTY = "bad-property", "A custom property named `meshweave.…` holds what does not fit the field that it sets.";
     BAD_REFERENCE = "bad-reference", "A reference to another product is not `domain.product`, `domain.product.table` or a column of it.";
     BAD_SCHEMA = "bad-schema", "An Avro or JSON schema cannot be read as columns.";
     BAD_TYPE = "bad-type", "The type of a column is not known.";

@@ -37,7 +37,7 @@ impl Report {
         self.problems.push(Problem { file: self.file.clone(), line, column, severity, code, message, mend });
     }
 
-    /// Takes over what another reader of the same file noted.
+    /// Takes over what another reader noted, of this file or of one that belongs to it.
     pub(crate) fn append(&mut self, other: Self) {
         self.problems.extend(other.problems);
     }
@@ -56,9 +56,13 @@ impl Report {
         self.problems.iter().any(|p| p.severity == Severity::Error)
     }
 
-    /// Every problem, in the order of the text, each once.
+    /// Every problem, in the order of the text, each once; those of other files come after.
     pub(crate) fn finish(mut self) -> Vec<Problem> {
-        self.problems.sort_by_key(|p| (p.line, p.column));
+        let own = &self.file;
+        self.problems.sort_by(|a, b| {
+            let key = |p: &Problem| (p.file != *own, p.line, p.column);
+            (a.file != *own).cmp(&(b.file != *own)).then_with(|| a.file.cmp(&b.file)).then_with(|| key(a).cmp(&key(b)))
+        });
         self.problems.dedup();
         self.problems
     }

@@ -30,6 +30,7 @@ pub(crate) fn settle(parts: &mut Parts, report: &mut Report) -> Vec<Table> {
     unique_names(&found, report);
     look_up(&found, &parts.mentions, report);
     rename_checks(parts, &found);
+    parts.table_own = found.iter_mut().map(|f| std::mem::take(&mut f.own)).collect();
     let name = |(i, found): (usize, FoundTable)| named(i, found, product.as_deref(), report);
     found.into_iter().enumerate().map(name).collect()
 }

@@ -8,6 +8,7 @@
 
 mod bad;
 mod complete;
+mod export;
 mod forms;
 mod hash;
 mod mutations;

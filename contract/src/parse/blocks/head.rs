@@ -32,12 +32,17 @@ fn domain_name(value: &Value<'_>, report: &mut Report) -> Option<DomainName> {
     let name = DomainName::new(text)
         .map_err(|e| value.error(code::BAD_NAME, &format!("is no name: {e}"), NAME, report))
         .ok()?;
-    if RESERVED_DOMAINS.contains(&fold(text).as_str()) {
-        let what = format!("takes the name `{text}`, which belongs to the engine");
+    not_reserved(&name, value, report).then_some(name)
+}
+
+/// Whether a domain may bear this name; reports one that belongs to the engine.
+pub(crate) fn not_reserved(name: &DomainName, value: &Value<'_>, report: &mut Report) -> bool {
+    let is_free = !RESERVED_DOMAINS.contains(&fold(name.as_str()).as_str());
+    if !is_free {
+        let what = format!("takes the name `{name}`, which belongs to the engine");
         value.error(code::RESERVED_NAME, &what, "Give the domain another name.", report);
-        return None;
     }
-    Some(name)
+    is_free
 }
 
 /// A semantic version.
@@ -126,13 +131,17 @@ fn lifecycle(value: &Value<'_>, custom: &mut Custom, report: &mut Report) -> Lif
 /// An RFC 3339 date or timestamp, as written.
 pub(crate) fn date(value: &Value<'_>, report: &mut Report) -> Option<String> {
     let text = value.text(report)?;
-    let known = text.parse::<jiff::civil::Date>().is_ok_and(|d| d.to_string() == text)
-        || text.parse::<jiff::Timestamp>().is_ok();
+    let known = date_is_known(text);
     if !known {
         let mend = "Write 2027-01-31 or 2027-01-31T00:00:00Z.";
         value.error(code::BAD_DATE, &format!("is no date or timestamp: `{text}`"), mend, report);
     }
     known.then(|| text.to_owned())
+}
+
+/// Whether a text is an RFC 3339 date or timestamp.
+pub(crate) fn date_is_known(text: &str) -> bool {
+    text.parse::<jiff::civil::Date>().is_ok_and(|d| d.to_string() == text) || text.parse::<jiff::Timestamp>().is_ok()
 }
 
 /// `domain.product` or `domain.product@major`, as written.

@@ -14,18 +14,14 @@ use super::super::report::Report;
 use super::super::value::Value;
 use crate::model::StorageSpec;
 use crate::problem::code;
+use crate::standard::keys::SERVERS;
 
 /// Reads the servers, and gives every table its storage.
 pub(super) fn servers(value: &Value<'_>, parts: &mut Parts, report: &mut Report) {
-    let items = value.items(report);
+    SERVERS.check(value, report);
+    let items = value.one_or_many();
     parts.port_custom.insert("servers".to_owned(), value.json());
-    for item in &items {
-        secrets(&item.path, item.node, report);
-        let Some(mut fields) = item.fields(report) else { continue };
-        // Version 3.0 and 3.1 call the identifier `server`; each kind of server has keys of its own.
-        fields.need("server", "Give the server an identifier.", report);
-        fields.need("type", "Say what kind of server it is, such as s3.", report);
-    }
+    items.iter().for_each(|item| secrets(&item.path, item.node, report));
     let is_prod = |v: &&Value<'_>| {
         v.node.get("environment").and_then(Node::scalar).is_some_and(|e| matches!(e, "prod" | "production"))
     };
@@ -56,7 +52,7 @@ fn location(server: &Value<'_>, report: &mut Report) -> Option<(String, super::s
         return Some((url, value.place()));
     }
     // An API or a stream has a location too, but no files.
-    if !matches!(kind, "local" | "s3" | "azure" | "gcs" | "sftp" | "custom") {
+    if !matches!(kind, "local" | "s3" | "azure" | "sftp" | "custom") {
         return None;
     }
     storage::location(&value, report).map(|url| (url, value.place()))
