@@ -4,7 +4,7 @@
 
 use serde_json::{Map, Value as Json, json};
 
-use super::kept;
+use super::{kept, others};
 use crate::model::Column;
 use crate::standard::options::options_of;
 use crate::standard::shape::Shape;
@@ -31,7 +31,7 @@ pub(crate) fn property(column: &Column, partition: Option<usize>) -> Map<String,
     add("classification", column.classification.as_ref().map(|text| json!(text)));
     add("tags", (!column.tags.is_empty()).then(|| json!(column.tags)));
     add("enum", allowed(column));
-    add("customProperties", column.custom.get("customProperties").filter(|v| keys::CUSTOM.fits(v)).cloned());
+    others(&column.custom, "customProperties", &mut all);
     all
 }
 

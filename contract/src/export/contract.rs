@@ -7,8 +7,8 @@
 
 use serde_json::{Map, Value as Json, json};
 
-use super::{ExportError, kept, levels, servers, table};
-use crate::model::{Check, Custom, OutputPort, Product, Status, Visibility};
+use super::{Document, ExportError, kept, levels, others, same, servers, table};
+use crate::model::{Check, Column, Custom, OutputPort, Product, ServiceLevels, Status, Visibility};
 use crate::parse::{self, date_is_known, slug, version_of};
 use crate::standard::{keys, own};
 
@@ -21,17 +21,43 @@ pub(super) const API_VERSION: &str = "v3.2.0";
 /// [`ExportError`] when the product cannot be read back, so that nobody could have written its contract.
 pub(super) fn document(product: &Product) -> Result<Json, ExportError> {
     let Some(port) = product.output_ports.first() else { return Err(ExportError::NoPort) };
-    let (mut document, rules) = draft(product, port);
-    let understood = read(&document)?;
+    let (mut document, mut rules) = draft(product, port);
+    let understood = match read(&document) {
+        Ok(understood) => understood,
+        // What was kept may contradict the rest in the standard's words; then all of it is ours to carry.
+        Err(_) => {
+            let plain = plain(product, port);
+            (document, rules) = draft(&plain, plain.output_ports.first().unwrap_or(port));
+            read(&document)?
+        }
+    };
     add_own(&mut document, product, &understood, &rules)?;
-    match read(&document)? == *product {
-        true => Ok(document),
-        false => Err(ExportError::Differs),
+    same(product, &read(&document)?)?;
+    Ok(document)
+}
+
+/// The product without what a reader looks up elsewhere in the document or reads a second meaning in.
+fn plain(product: &Product, port: &OutputPort) -> Product {
+    let (mut plain, mut port) = (product.clone(), port.clone());
+    plain.custom.clear();
+    port.custom.clear();
+    port.service_levels = ServiceLevels::default();
+    for table in &mut port.tables {
+        table.custom.clear();
+        table.relationships.clear();
+        table.storage = None;
+        table.columns.iter_mut().for_each(|column| *column = Column::new(&column.name, column.logical_type.clone()));
     }
+    for check in &mut port.quality {
+        check.metric = "text".to_owned();
+        check.arguments.clear();
+    }
+    plain.output_ports = vec![port];
+    plain
 }
 
 fn read(document: &Json) -> Result<Product, ExportError> {
-    let parsed = parse::parse(document.to_string().as_bytes(), "export.json");
+    let parsed = parse::parse(&Document(document.clone()).bytes(), "export.json");
     parsed.product.ok_or(ExportError::Unreadable { problems: parsed.problems })
 }
 
@@ -53,8 +79,7 @@ pub(crate) fn draft(product: &Product, port: &OutputPort) -> (Json, Vec<(usize, 
     all.extend(levels::levels(product, port).map(|v| ("slaProperties".to_owned(), v)));
     let element = port.service_levels.custom.get("slaDefaultElement").filter(|v| v.is_string());
     all.extend(element.map(|v| ("slaDefaultElement".to_owned(), v.clone())));
-    let custom = product.custom.get("customProperties").filter(|v| keys::CUSTOM.fits(v));
-    all.extend(custom.map(|v| ("customProperties".to_owned(), v.clone())));
+    others(&product.custom, "customProperties", &mut all);
     (Json::Object(all), ways)
 }
 

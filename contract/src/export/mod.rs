@@ -19,7 +19,7 @@ use serde_json::{Map, Value as Json};
 
 use crate::model::{Custom, Product};
 use crate::problem::Problem;
-use crate::standard::keys::Kept;
+use crate::standard::keys::{self, Kept};
 
 pub(crate) use column::property;
 pub(crate) use contract::{draft, head};
@@ -43,7 +43,12 @@ impl Document {
 
     /// The document as indented JSON.
     pub fn json(&self) -> String {
-        format!("{:#}", self.0)
+        yaml::escaped(&format!("{:#}", self.0))
+    }
+
+    /// The bytes that are read back as a check.
+    fn bytes(&self) -> Vec<u8> {
+        yaml::escaped(&self.0.to_string()).into_bytes()
     }
 }
 
@@ -71,8 +76,11 @@ pub enum ExportError {
         problems: Vec<Problem>,
     },
     /// What was written is read as another product.
-    #[error("the product is read back as another one; this is a fault of the writer")]
-    Differs,
+    #[error("the product is read back with another `{field}`")]
+    Differs {
+        /// Where the first difference is, as a way through the product's JSON.
+        field: String,
+    },
     /// The product is not plain data.
     #[error("the product cannot be written as JSON")]
     NotData {
@@ -129,5 +137,37 @@ pub(crate) fn kept(custom: &Custom, table: &[Kept], into: &mut Map<String, Json>
         if let Some(value) = custom.get(*name).filter(|value| shape.fits(value)) {
             into.insert((*key).to_owned(), value.clone());
         }
+    }
+}
+
+/// Custom properties of others; an empty list is ours to carry, since ours may join it.
+pub(crate) fn others(custom: &Custom, key: &str, into: &mut Map<String, Json>) {
+    let list = custom.get(key).filter(|v| keys::CUSTOM.fits(v) && v.as_array().is_some_and(|all| !all.is_empty()));
+    into.extend(list.map(|list| ("customProperties".to_owned(), list.clone())));
+}
+
+/// Fine when what was read back is the product; else where they differ first.
+fn same(meant: &Product, read: &Product) -> Result<(), ExportError> {
+    if meant == read {
+        return Ok(());
+    }
+    let json = |product: &Product| serde_json::to_value(product).unwrap_or_default();
+    Err(ExportError::Differs { field: first_difference(&json(meant), &json(read)) })
+}
+
+fn first_difference(meant: &Json, read: &Json) -> String {
+    let below =
+        |key: String, a: &Json, b: &Json| format!("{key}.{}", first_difference(a, b)).trim_end_matches('.').to_owned();
+    match (meant, read) {
+        (Json::Object(a), Json::Object(b)) => {
+            let key = a.keys().chain(b.keys()).find(|key| a.get(*key) != b.get(*key));
+            let none = Json::Null;
+            key.map_or_else(String::new, |k| below(k.clone(), a.get(k).unwrap_or(&none), b.get(k).unwrap_or(&none)))
+        }
+        (Json::Array(a), Json::Array(b)) if a.len() == b.len() => {
+            let at = a.iter().zip(b).position(|(a, b)| a != b);
+            at.map_or_else(String::new, |i| below(i.to_string(), &a[i], &b[i]))
+        }
+        _ => String::new(),
     }
 }

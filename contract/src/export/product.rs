@@ -5,7 +5,7 @@
 use serde_json::{Map, Value as Json, json};
 
 use super::contract::{described, is_same, support, team};
-use super::{Contract, ExportError, kept};
+use super::{Contract, Document, ExportError, kept, others, same};
 use crate::model::{Custom, InputPort, Product};
 use crate::parse::{self, ContractRef, Surroundings, Text, date_is_known};
 use crate::standard::{keys, own};
@@ -18,19 +18,17 @@ pub(super) fn document(product: &Product, contracts: &[Contract]) -> Result<Json
     let mut document = draft(product, contracts);
     let understood = read(&document, contracts)?;
     add_own(&mut document, product, &understood)?;
-    match read(&document, contracts)? == *product {
-        true => Ok(document),
-        false => Err(ExportError::Differs),
-    }
+    same(product, &read(&document, contracts)?)?;
+    Ok(document)
 }
 
 fn read(document: &Json, contracts: &[Contract]) -> Result<Product, ExportError> {
     let find = |wanted: &ContractRef<'_>| {
         let found = contracts.iter().find(|c| c.id == wanted.id)?;
-        Some(Text { text: found.document.0.to_string().into_bytes(), file: "contract.json".to_owned() })
+        Some(Text { text: found.document.bytes(), file: "contract.json".to_owned() })
     };
     let around = Surroundings { domain: None, contracts: &find };
-    let parsed = parse::parse_with(document.to_string().as_bytes(), "export.json", &around);
+    let parsed = parse::parse_with(&Document(document.clone()).bytes(), "export.json", &around);
     parsed.product.ok_or(ExportError::Unreadable { problems: parsed.problems })
 }
 
@@ -45,8 +43,7 @@ fn draft(product: &Product, contracts: &[Contract]) -> Json {
             let mut all = Map::from_iter([("name".to_owned(), json!(port.name))]);
             kept(&port.custom, keys::OUTPUT_PORT, &mut all);
             all.insert("contractId".to_owned(), json!(contract.id));
-            let custom = port.custom.get("port.customProperties").filter(|v| keys::CUSTOM.fits(v));
-            all.extend(custom.map(|v| ("customProperties".to_owned(), v.clone())));
+            others(&port.custom, "port.customProperties", &mut all);
             Json::Object(all)
         })
         .collect();
@@ -79,8 +76,7 @@ pub(crate) fn head(product: &Product) -> Map<String, Json> {
     let said: Custom = product.custom.iter().filter(|(k, v)| fits(k, v)).map(|(k, v)| (k.clone(), v.clone())).collect();
     kept(&said, keys::PRODUCT, &mut all);
     described(product, &mut all);
-    let custom = product.custom.get("customProperties").filter(|v| keys::CUSTOM.fits(v));
-    all.extend(custom.map(|v| ("customProperties".to_owned(), v.clone())));
+    others(&product.custom, "customProperties", &mut all);
     all
 }
 
@@ -88,8 +84,7 @@ pub(crate) fn head(product: &Product) -> Map<String, Json> {
 fn input_port(port: &InputPort) -> Json {
     let mut all = Map::from_iter([("name".to_owned(), json!(port.name))]);
     kept(&port.custom, keys::INPUT_PORT, &mut all);
-    let custom = port.custom.get("customProperties").filter(|v| keys::CUSTOM.fits(v));
-    all.extend(custom.map(|v| ("customProperties".to_owned(), v.clone())));
+    others(&port.custom, "customProperties", &mut all);
     Json::Object(all)
 }
 

@@ -5,7 +5,7 @@
 use serde_json::{Map, Value as Json, json};
 
 use super::column::property;
-use super::kept;
+use super::{kept, others};
 use crate::model::{Check, Relationship, Table};
 use crate::name::fold;
 use crate::parse::slug;
@@ -28,8 +28,7 @@ pub(super) fn object(table: &Table, is_main: bool, rules: &[(usize, &Check)]) ->
     let mut all = Map::from_iter([("name".to_owned(), json!(written_name(table, is_main)))]);
     kept(&table.custom, keys::TABLE, &mut all);
     all.extend(table.description.as_ref().map(|text| ("description".to_owned(), json!(text))));
-    let custom = table.custom.get("customProperties").filter(|v| keys::CUSTOM.fits(v));
-    all.extend(custom.map(|v| ("customProperties".to_owned(), v.clone())));
+    others(&table.custom, "customProperties", &mut all);
     let mut places = Vec::new();
     let partitions = table.storage.as_ref().map_or(&[][..], |s| s.partitioning.as_slice());
     let properties: Vec<Json> = table
@@ -88,7 +87,11 @@ fn relationships(table: &Table, is_main: bool) -> Option<Json> {
     if table.columns.iter().any(|c| c.custom.contains_key("relationships")) {
         return None;
     }
-    let links: Vec<Json> = table.relationships.iter().filter_map(|r| link(r, written_name(table, is_main))).collect();
+    let declared = |r: &&Relationship| {
+        table.columns.is_empty() || r.columns.iter().all(|name| table.columns.iter().any(|c| c.name == *name))
+    };
+    let links: Vec<Json> =
+        table.relationships.iter().filter(declared).filter_map(|r| link(r, written_name(table, is_main))).collect();
     (!links.is_empty()).then_some(Json::Array(links))
 }
 

@@ -79,9 +79,13 @@ fn plain_or_quoted(text: &str) -> String {
     if plain { text.to_owned() } else { quoted(text) }
 }
 
-/// As JSON, with every control or unusual character escaped: a double-quoted text of YAML.
+/// As JSON, which is a double-quoted text of YAML too.
 fn quoted(text: &str) -> String {
-    let json = Json::String(text.to_owned()).to_string();
+    escaped(&Json::String(text.to_owned()).to_string())
+}
+
+/// JSON text with control and invisible characters escaped, which JSON need not do and readers may stumble over.
+pub(super) fn escaped(json: &str) -> String {
     let mut all = String::with_capacity(json.len());
     for c in json.chars() {
         match c {

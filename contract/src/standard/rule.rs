@@ -61,7 +61,9 @@ pub(crate) const CORE: [&str; 7] = ["type", "metric", "rule", "arguments", "quer
 pub(crate) fn written(check: &Check) -> Json {
     let mut all = core(check).unwrap_or_else(|| implementation(check));
     for (key, shape) in COMMON {
-        if let Some(value) = check.arguments.get(*key).filter(|value| shape.fits(value)) {
+        // An empty list of custom properties is ours to carry, since ours may join it.
+        let is_empty = |value: &Json| *key == "customProperties" && value.as_array().is_some_and(Vec::is_empty);
+        if let Some(value) = check.arguments.get(*key).filter(|value| shape.fits(value) && !is_empty(value)) {
             all.entry(*key).or_insert_with(|| value.clone());
         }
     }

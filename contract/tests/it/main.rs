@@ -12,3 +12,5 @@ mod export;
 mod forms;
 mod hash;
 mod mutations;
+mod products;
+mod schema;
