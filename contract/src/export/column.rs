@@ -43,7 +43,7 @@ fn types(column: &Column, all: &mut Map<String, Json>) {
     all.insert("logicalType".to_owned(), json!(word));
     let physical = custom("physicalType").filter(|v| v.is_string()).cloned().or_else(|| physical.map(Json::String));
     all.extend(physical.map(|text| ("physicalType".to_owned(), text)));
-    let mut options = self::options(column, word, options);
+    let mut options = self::options(column, word, &options);
     if word == "vector" && !options.contains_key("dimensions") {
         // The standard has no options of a vector without its length.
         options.clear();
@@ -67,7 +67,7 @@ fn types(column: &Column, all: &mut Map<String, Json>) {
 }
 
 /// Bounds and formats that the standard has for this logical type.
-fn options(column: &Column, logical: &str, spelled: Map<String, Json>) -> Map<String, Json> {
+fn options(column: &Column, logical: &str, spelled: &Map<String, Json>) -> Map<String, Json> {
     let mut all = Map::new();
     let range = &column.range;
     for key in options_of(logical) {

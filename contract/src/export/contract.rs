@@ -73,9 +73,7 @@ pub(crate) fn draft(product: &Product, port: &OutputPort) -> (Json, Vec<(usize, 
         objects.push(object);
         ways.extend(places.into_iter().map(|(number, way)| (number, format!("/schema/{i}{way}"))));
     }
-    if !objects.is_empty() {
-        all.insert("schema".to_owned(), Json::Array(objects));
-    }
+    all.insert("schema".to_owned(), Json::Array(objects));
     all.extend(levels::levels(product, port).map(|v| ("slaProperties".to_owned(), v)));
     let element = port.service_levels.custom.get("slaDefaultElement").filter(|v| v.is_string());
     all.extend(element.map(|v| ("slaDefaultElement".to_owned(), v.clone())));

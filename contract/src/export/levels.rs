@@ -64,7 +64,7 @@ fn number_and_unit(span: &Span) -> Option<(i64, &'static str)> {
 
 /// Parts per million as a percentage.
 fn percent(ppm: u32) -> Json {
-    if ppm % 10_000 == 0 { json!(ppm / 10_000) } else { json!(f64::from(ppm) / 10_000.0) }
+    if ppm.is_multiple_of(10_000) { json!(ppm / 10_000) } else { json!(f64::from(ppm) / 10_000.0) }
 }
 
 /// The column that tells the age, as `table.column`.

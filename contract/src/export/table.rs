@@ -142,5 +142,5 @@ fn is_full_reference(text: &str) -> bool {
     });
     let key = |s: &&str| s.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_') && !s.contains('-');
     let full = |s: &&str| !s.is_empty() && s.chars().all(letters);
-    in_file && steps.len() % 2 == 0 && steps.iter().all(|s| full(&s)) && steps.iter().step_by(2).all(|s| key(&s))
+    in_file && steps.len().is_multiple_of(2) && steps.iter().all(full) && steps.iter().step_by(2).all(key)
 }

@@ -118,7 +118,7 @@ fn core(check: &Check) -> Option<Map<String, Json>> {
 fn tidy(percent: f64) -> Json {
     let rounded = (percent * 1e9).round() / 1e9;
     if rounded.fract() == 0.0 {
-        format!("{rounded:.0}").parse::<i64>().map_or(json!(rounded), Json::from)
+        format!("{rounded:.0}").parse::<i64>().map_or_else(|_| json!(rounded), Json::from)
     } else {
         json!(rounded)
     }

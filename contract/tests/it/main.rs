@@ -9,6 +9,7 @@
 mod bad;
 mod complete;
 mod export;
+mod foreign;
 mod forms;
 mod hash;
 mod mutations;

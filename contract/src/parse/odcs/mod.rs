@@ -26,7 +26,7 @@ use super::blocks::access::AccessWords;
 use super::blocks::{head, policies};
 use super::fields::{Fields, keep};
 use super::node::{Entry, Node};
-use super::parts::Parts;
+use super::parts::{FoundTable, Parts};
 use super::report::Report;
 use super::value::Value;
 use crate::model::Custom;
@@ -58,8 +58,10 @@ pub(crate) fn product(root: &Value<'_>, given: Given<'_>, report: &mut Report) -
     }
     about(&mut top, &mut parts, report);
     parts.port_name = Some("contract".to_owned());
-    if let Some(value) = top.take("schema") {
-        schema::tables(&value, &mut parts, report);
+    match top.take("schema") {
+        Some(value) => schema::tables(&value, &mut parts, report),
+        // A contract without a schema is about one table, whose columns are observed at registration.
+        None => parts.tables.extend(FoundTable::empty(None, top.place)),
     }
     if let Some(value) = top.take("servers") {
         servers::servers(&value, &mut parts, report);

@@ -38,9 +38,14 @@ pub(super) fn property(
     column.tags = fields.texts("tags", report);
     keep_shaped(fields, keys::COLUMN, &mut column.custom, report);
     for item in fields.look("customProperties").iter().flat_map(properties) {
+        // The names are anybody's: what is no flag is kept and means nothing here.
+        let flag = match item.value.json() {
+            Json::Bool(flag) => Some(flag),
+            _ => None,
+        };
         match item.name {
-            "pii" => column.pii = item.value.flag(report),
-            "encrypted" => column.encrypted = item.value.flag(report),
+            "pii" => column.pii = flag,
+            "encrypted" => column.encrypted = flag,
             _ => {}
         }
     }

@@ -31,7 +31,11 @@ pub(super) fn composed(
     for (i, output) in outputs.into_iter().enumerate() {
         let Output { mut port, contract, version, place, own } = output;
         let wanted = contract.as_deref().map(|id| ContractRef { id, version: version.as_deref() });
-        if let Some(found) = wanted.and_then(|wanted| read(&wanted, &product, around, place, report)) {
+        let found = wanted.and_then(|wanted| read(&wanted, &product, around, place, report));
+        if found.is_none() {
+            port.tables.extend(main_table(&product));
+        }
+        if let Some(found) = found {
             if inherits_access && accesses.first().is_some_and(|first| *first != found.access) {
                 let message = "the contracts of this product say differently who may read";
                 let mend = "Say it in the product document, by a custom property `access`.";
@@ -42,9 +46,6 @@ pub(super) fn composed(
                 inherit(&mut product, &found, inherits_access);
             }
             port = joined(port, found);
-        }
-        if port.tables.is_empty() {
-            port.tables.extend(main_table(&product));
         }
         own::apply(&mut port, &own, "", own::OUTPUT_PORT, report);
         product.output_ports.push(port);
