@@ -105,6 +105,7 @@ codes! {
     UNKNOWN_RULE = "unknown-rule", "A quality rule that is kept but that nothing here knows how to run.";
     UNKNOWN_TABLE = "unknown-table", "A rule or reference names a table that the product does not declare.";
     UNKNOWN_TYPE = "unknown-type", "A column type that is kept as written; any stored type will do.";
+    UNKNOWN_VARIABLE = "unknown-variable", "A location holds a variable without a default; it is left to the domain's template.";
 }
 
 #[cfg(test)]

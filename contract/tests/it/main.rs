@@ -15,3 +15,4 @@ mod hash;
 mod mutations;
 mod products;
 mod schema;
+mod values;

@@ -18,6 +18,7 @@ mod relationship;
 mod schema;
 mod servers;
 mod tidy;
+mod variables;
 
 pub(crate) use identity::Given;
 pub(crate) use tidy::drop_same;
