@@ -37,8 +37,10 @@ pub use avro::avro_columns;
 pub use hash::canonical_hash;
 pub use near::nearest;
 
-pub(crate) use blocks::head::date_is_known;
+pub(crate) use blocks::head::{date_is_known, reference_is_known};
+pub(crate) use blocks::storage::location_fault;
 pub(crate) use odcs::identity::{slug, version_of};
+pub(crate) use words::span_is_known;
 
 use crate::model::Product;
 use crate::name::DomainName;

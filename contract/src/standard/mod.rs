@@ -12,4 +12,5 @@ pub(crate) mod own;
 pub(crate) mod rule;
 pub(crate) mod servers;
 pub(crate) mod shape;
+mod sound;
 pub(crate) mod spell;

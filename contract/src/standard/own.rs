@@ -10,6 +10,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value as Json, json};
 
+use super::sound::is_sound;
 use crate::model::Custom;
 use crate::parse::node::Place;
 use crate::parse::report::Report;
@@ -41,7 +42,7 @@ pub(crate) const PORT: &[&str] = &["name", "schema_source", "quality", "protocol
 /// Fields of service levels.
 pub(crate) const LEVELS: &[&str] = &["freshness", "freshness_column", "availability_ppm", "latency", "support"];
 /// Fields of a table.
-pub(crate) const TABLE: &[&str] = &["name", "description", "storage", "relationships"];
+pub(crate) const TABLE: &[&str] = &["description", "storage", "relationships"];
 /// Fields of a column.
 pub(crate) const COLUMN: &[&str] = &[
     "type",
@@ -123,7 +124,8 @@ where
 {
     for one in own.iter().filter(|one| is_known(&one.field, prefix, fields)) {
         let field = one.field.strip_prefix(prefix).unwrap_or_default();
-        let changed = serde_json::to_value(&*element).ok().and_then(|json| with(json, field, &one.value));
+        let sound = is_sound(field, &one.value).then(|| serde_json::to_value(&*element).ok()).flatten();
+        let changed = sound.and_then(|json| with(json, field, &one.value));
         match changed.and_then(|json| serde_json::from_value(json).ok()) {
             Some(changed) => *element = changed,
             None => {

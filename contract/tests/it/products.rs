@@ -180,8 +180,8 @@ fn visibility() -> impl Strategy<Value = Visibility> {
 fn body() -> impl Strategy<Value = Body> {
     prop_oneof![
         3 => Just(Body::Stored),
-        1 => text().prop_map(|sql| Body::View { sql }),
-        1 => (text(), anything()).prop_map(|(sql, refresh)| Body::Materialization { sql, refresh }),
+        1 => text().prop_map(|sql| Body::View { sql: format!("SELECT {sql}") }),
+        1 => (text(), anything()).prop_map(|(sql, refresh)| Body::Materialization { sql: format!("SELECT {sql}"), refresh }),
     ]
 }
 
@@ -192,7 +192,7 @@ prop_compose! {
         owner in (of(text()), of(text()), vec(text(), 0..2)),
         lists in (vec(text(), 0..2), vec(text(), 0..2)),
         samples in vec((of(text()), text()), 0..2),
-        lifecycle in of(text()),
+        lifecycle in of(select(vec!["a.b", "a.b@2"])),
         inputs in vec((of(text()), custom()), 0..2),
         upstream in vec(any::<bool>(), 0..2),
         access in (visibility(), visibility(), vec(text(), 0..2), any::<bool>()),
@@ -213,7 +213,7 @@ prop_compose! {
             tags: lists.0,
             glossary: lists.1,
             sample_queries: samples.into_iter().map(|(description, sql)| SampleQuery { description, sql }).collect(),
-            lifecycle: Lifecycle { successor: lifecycle, ..Lifecycle::default() },
+            lifecycle: Lifecycle { successor: lifecycle.map(str::to_owned), ..Lifecycle::default() },
             input_ports: inputs.into_iter().enumerate().map(input).collect(),
             output_ports: Vec::new(),
             upstream: upstream.into_iter().map(up).collect(),

@@ -154,7 +154,7 @@ pub(crate) fn logical_type() -> impl Strategy<Value = T> {
     ]);
     let leaf = prop_oneof![
         6 => plain,
-        1 => (1..=76u8, 0..=9i8).prop_map(|(precision, scale)| T::Decimal { precision, scale }),
+        1 => (9..=76u8, 0..=9i8).prop_map(|(precision, scale)| T::Decimal { precision, scale }),
         1 => (1..99i32).prop_map(|size| T::FixedBinary { size }),
         1 => unit().prop_map(|unit| T::Time { unit }),
         1 => unit().prop_map(|unit| T::Duration { unit }),

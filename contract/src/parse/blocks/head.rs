@@ -147,12 +147,17 @@ pub(crate) fn date_is_known(text: &str) -> bool {
 /// `domain.product` or `domain.product@major`, as written.
 fn product_reference(value: &Value<'_>, report: &mut Report) -> Option<String> {
     let text = value.text(report)?;
-    let (name, major) = text.split_once('@').map_or((text, None), |(n, m)| (n, Some(m)));
-    let named = name.split_once('.').is_some_and(|(d, p)| ProductName::new(d, p).is_ok());
-    let versioned = major.is_none_or(|m| m.parse::<u64>().is_ok());
-    if !(named && versioned) {
+    let known = reference_is_known(text);
+    if !known {
         let mend = "Write domain.product or domain.product@2.";
         value.error(code::BAD_REFERENCE, &format!("is no reference to a product: `{text}`"), mend, report);
     }
-    (named && versioned).then(|| text.to_owned())
+    known.then(|| text.to_owned())
+}
+
+/// Whether a text is `domain.product` or `domain.product@major`.
+pub(crate) fn reference_is_known(text: &str) -> bool {
+    let (name, major) = text.split_once('@').map_or((text, None), |(n, m)| (n, Some(m)));
+    let named = name.split_once('.').is_some_and(|(d, p)| ProductName::new(d, p).is_ok());
+    named && major.is_none_or(|m| m.parse::<u64>().is_ok())
 }
