@@ -110,14 +110,17 @@ fn partitioned(column: &Column, partition: Option<usize>, all: &mut Map<String, 
 /// The allowed values, in the document's own words where it said more of them.
 fn allowed(column: &Column) -> Option<Json> {
     let values = column.allowed_values.as_ref()?;
+    let is_single = |value: &Json| !value.is_array() && !value.is_object();
+    let same = |a: &Json, b: &Json| a == b || a.as_f64().is_some_and(|x| b.as_f64() == Some(x));
+    let unique = values.iter().enumerate().all(|(i, a)| values[..i].iter().all(|b| !same(a, b)));
+    let usable = !values.is_empty() && unique && values.iter().all(is_single);
+    if !usable {
+        return None;
+    }
     let raw = column.custom.get("enum").filter(|raw| keys::ENUM.fits(raw));
     let of_raw = raw.and_then(Json::as_array).map(|all| all.iter().map(|one| one["value"].clone()).collect::<Vec<_>>());
     if of_raw.as_ref() == Some(values) {
         return raw.cloned();
     }
-    let is_single = |value: &Json| !value.is_array() && !value.is_object();
-    let same = |a: &Json, b: &Json| a == b || a.as_f64().is_some_and(|x| b.as_f64() == Some(x));
-    let unique = values.iter().enumerate().all(|(i, a)| values[..i].iter().all(|b| !same(a, b)));
-    let usable = !values.is_empty() && unique && values.iter().all(is_single);
-    usable.then(|| values.iter().map(|value| json!({"value": value})).collect())
+    Some(values.iter().map(|value| json!({"value": value})).collect())
 }

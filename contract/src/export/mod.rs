@@ -4,6 +4,17 @@
 //! Holds always: what is written is read back as the same product before it is given out. What a standard has no word for travels
 //! as custom properties named `meshweave.FIELD`, and only where its own words would be understood as something else.
 //!
+//! ```
+//! use meshweave_contract::{export, parse};
+//!
+//! let text = br#"{"domain": "commerce", "product": "orders", "version": "1.0.0", "freshness": "PT5M"}"#;
+//! let product = parse::parse(text, "orders.json").product.expect("it is a contract");
+//! let contracts = export::odcs(&product)?;
+//! let again = parse::parse(contracts[0].document.yaml().as_bytes(), "orders.odcs.yaml");
+//! assert_eq!(again.product, Some(product));
+//! # Ok::<(), export::ExportError>(())
+//! ```
+//!
 //! Start reading at [`odcs`] and [`odps`].
 
 mod column;

@@ -91,6 +91,9 @@ impl Shape {
             Self::Scalar => drop(value.node.scalar_or_null().or_else(|| value.text(report))),
             Self::Text => text(value, eye, report),
             Self::Id => id(value, eye, report),
+            Self::Number | Self::Whole if eye == Eye::Writer && is_quoted(value) => {
+                value.error(code::BAD_NUMBER, "is text", "Write a number.", report);
+            }
             Self::Number => drop(value.number(report)),
             Self::Whole => drop(value.whole(report)),
             Self::Flag => drop(value.flag(report)),
@@ -121,9 +124,12 @@ impl Shape {
     }
 }
 
+fn is_quoted(value: &Value<'_>) -> bool {
+    matches!(value.node.kind, Kind::Scalar { quoted: true, .. })
+}
+
 fn text(value: &Value<'_>, eye: Eye, report: &mut Report) {
-    let is_text = matches!(value.node.kind, Kind::Scalar { quoted: true, .. });
-    if value.text(report).is_some() && eye == Eye::Writer && !is_text {
+    if value.text(report).is_some() && eye == Eye::Writer && !is_quoted(value) {
         value.error(code::NOT_TEXT, "is not text", "Quote it.", report);
     }
 }
