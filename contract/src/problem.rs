@@ -75,6 +75,7 @@ codes! {
     BAD_LOCATION = "bad-location", "A storage location is not a URL.";
     BAD_NAME = "bad-name", "A domain, product or table name holds characters that a name may not hold.";
     BAD_NUMBER = "bad-number", "A value is not a number of the kind that stands here.";
+    BAD_PROPERTY = "bad-property", "A custom property named `meshweave.…` holds what does not fit the field that it sets.";
     BAD_REFERENCE = "bad-reference", "A reference to another product is not `domain.product`, `domain.product.table` or a column of it.";
     BAD_SCHEMA = "bad-schema", "An Avro or JSON schema cannot be read as columns.";
     BAD_TYPE = "bad-type", "The type of a column is not known.";
@@ -105,6 +106,7 @@ codes! {
     UNKNOWN_RULE = "unknown-rule", "A quality rule that is kept but that nothing here knows how to run.";
     UNKNOWN_TABLE = "unknown-table", "A rule or reference names a table that the product does not declare.";
     UNKNOWN_TYPE = "unknown-type", "A column type that is kept as written; any stored type will do.";
+    UNKNOWN_VARIABLE = "unknown-variable", "A location holds a variable without a default; it is left to the domain's template.";
 }
 
 #[cfg(test)]

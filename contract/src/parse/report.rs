@@ -47,21 +47,23 @@ impl Report {
     }
 
     fn add(&mut self, at: Place, severity: Severity, code: &'static str, message: String, mend: String) {
-        self.has_errors |= severity == Severity::Error;
-        if self.problems.len() >= MAX_PROBLEMS {
-            self.untold = self.untold.or(Some(at));
-            return;
-        }
         let (line, column) = (at.line.max(1), at.column.max(1));
         let (message, mend) = (cut(message), cut(mend));
-        self.problems.push(Problem { file: self.file.clone(), line, column, severity, code, message, mend });
+        self.take(Problem { file: self.file.clone(), line, column, severity, code, message, mend });
     }
 
-    /// Takes over what another reader of the same file noted.
-    pub(crate) fn append(&mut self, other: Self) {
-        for Problem { line, column, severity, code, message, mend, .. } in other.problems {
-            self.add(Place { line, column }, severity, code, message, mend);
+    fn take(&mut self, problem: Problem) {
+        self.has_errors |= problem.severity == Severity::Error;
+        if self.problems.len() >= MAX_PROBLEMS {
+            self.untold = self.untold.or(Some(Place { line: problem.line, column: problem.column }));
+            return;
         }
+        self.problems.push(problem);
+    }
+
+    /// Takes over what another reader noted, of this file or of one that belongs to it.
+    pub(crate) fn append(&mut self, other: Self) {
+        other.problems.into_iter().for_each(|problem| self.take(problem));
         self.untold = self.untold.or(other.untold);
     }
 
@@ -84,9 +86,13 @@ impl Report {
         self.has_errors
     }
 
-    /// Every problem, in the order of the text, each once.
+    /// Every problem, in the order of the text, each once; those of other files come after.
     pub(crate) fn finish(mut self) -> Vec<Problem> {
-        self.problems.sort_by_key(|p| (p.line, p.column));
+        let own = &self.file;
+        self.problems.sort_by(|a, b| {
+            let key = |p: &Problem| (p.file != *own, p.line, p.column);
+            (a.file != *own).cmp(&(b.file != *own)).then_with(|| a.file.cmp(&b.file)).then_with(|| key(a).cmp(&key(b)))
+        });
         self.problems.dedup();
         if let Some(at) = self.untold {
             let last = self.problems.last().map(|p| (p.line, p.column));

@@ -36,6 +36,7 @@ pub(crate) fn settle(parts: &mut Parts, report: &mut Report) -> Vec<Table> {
     storable(&found, report);
     look_up(&found, parts, report);
     rename_checks(parts, &found);
+    parts.table_own = found.iter_mut().map(|f| std::mem::take(&mut f.own)).collect();
     let name = |(i, found): (usize, FoundTable)| named(i, found, product.as_deref(), report);
     found.into_iter().enumerate().map(name).collect()
 }

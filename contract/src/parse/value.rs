@@ -126,8 +126,9 @@ impl<'n> Value<'n> {
     /// `true` or `false`; `yes` and `no` are refused, since YAML 1.1 and 1.2 read them differently.
     pub(crate) fn flag(&self, report: &mut Report) -> Option<bool> {
         match &self.node.kind {
-            Kind::Scalar { text, quoted: false } if text == "true" => Some(true),
-            Kind::Scalar { text, quoted: false } if text == "false" => Some(false),
+            // The three spellings that YAML 1.2 has.
+            Kind::Scalar { text, quoted: false } if matches!(text.as_str(), "true" | "True" | "TRUE") => Some(true),
+            Kind::Scalar { text, quoted: false } if matches!(text.as_str(), "false" | "False" | "FALSE") => Some(false),
             _ => {
                 self.wrong(code::BAD_BOOLEAN, "is neither true nor false", "Write true or false, unquoted.", report);
                 None

@@ -9,6 +9,8 @@
 mod bad;
 mod compare;
 mod complete;
+mod export;
+mod foreign;
 mod forms;
 mod full;
 mod fuzz;
@@ -17,4 +19,7 @@ mod hash;
 mod hostile;
 mod judge;
 mod mutations;
+mod products;
+mod schema;
 mod spelling;
+mod values;
