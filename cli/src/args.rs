@@ -200,8 +200,20 @@ pub(crate) struct Describe {
     #[arg(value_name = "PRODUCT[@VERSION]")]
     pub(crate) product: String,
     /// Print the contract's original text, byte for byte
-    #[arg(long)]
+    #[arg(long, conflicts_with = "export")]
     pub(crate) contract: bool,
+    /// Print the product in a standard's form, as YAML, or as JSON with `--output json`
+    #[arg(long, value_name = "STANDARD")]
+    pub(crate) export: Option<Standard>,
+}
+
+/// A standard that a product can be written in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Standard {
+    /// Open Data Contract Standard 3.2: one document per output port.
+    Odcs,
+    /// Open Data Product Standard 1.1: the product, which refers to its contracts.
+    Odps,
 }
 
 /// `meshweave sql`

@@ -25,10 +25,10 @@ pub(crate) fn page(output: &Output) -> Outcome {
     let mut command = Cli::command();
     command.build();
     let mut text = Vec::new();
-    let written = clap_mangen::Man::new(command.clone()).render(&mut text).and_then(|()| {
-        let commands = command.get_subcommands().filter(|command| !command.is_hide_set());
-        commands.map(|command| clap_mangen::Man::new(command.clone()).render(&mut text)).collect()
-    });
-    written.map_err(|error| failure::internal("writing the manual page", error))?;
+    let shown = command.get_subcommands().filter(|command| !command.is_hide_set());
+    for command in std::iter::once(&command).chain(shown) {
+        let written = clap_mangen::Man::new(command.clone()).render(&mut text);
+        written.map_err(|error| failure::internal("writing the manual page", error))?;
+    }
     output.print(&String::from_utf8_lossy(&text))
 }

@@ -67,7 +67,7 @@ fn short(text: &str) -> String {
 fn as_json(hit: &Hit) -> serde_json::Value {
     let product = &hit.entry.product;
     json!({
-        "product": product.id.name,
+        "product": product.id.name.to_string(),
         "version": product.id.version.to_string(),
         "owner": product.owner.team,
         "description": product.description,

@@ -30,7 +30,7 @@ fn statements_over_lines_commands_errors_and_the_end() {
     session.exp_string("EUROPE").unwrap();
     session.exp_string("1 row in").unwrap();
     session.exp_string("mesh> ").unwrap();
-    session.send_line("SELECT nothing FROM reference.region;").unwrap();
+    session.send_line("SELECT r_nam FROM reference.region;").unwrap();
     session.exp_string("error:").unwrap();
     session.exp_string("hint:").unwrap();
     session.exp_string("mesh> ").unwrap();

@@ -140,7 +140,7 @@ impl Completer for Assistant {
 
 impl Validator for Assistant {
     /// A statement goes on until its `;`; a command of the session is one line.
-    fn validate(&self, context: &mut ValidationContext) -> rustyline::Result<ValidationResult> {
+    fn validate(&self, context: &mut ValidationContext<'_>) -> rustyline::Result<ValidationResult> {
         let text = context.input();
         let (_, open) = split(text);
         let whole = !open || text.trim_start().starts_with('\\');
