@@ -79,7 +79,7 @@ pub(crate) fn all() -> Vec<Suite> {
         suite(
             "testdata",
             "generators, golden answers, test servers",
-            &[Need::S3Server],
+            &[Need::S3Server, Need::PostgreSql],
             Work::Crates(&["meshweave-testdata", "meshweave-test-peers", "meshweave-benches"]),
         ),
         suite(
