@@ -206,6 +206,34 @@ impl PostgresServer {
         Ok(String::from_utf8_lossy(&output.stdout).trim().to_owned())
     }
 
+    /// Makes a certificate for 127.0.0.1, and lets connections be encrypted with it; gives the certificate's file.
+    ///
+    /// # Errors
+    /// When `openssl` (which the Debian package brings) makes none, or the server does not take it.
+    pub async fn encrypt(&self) -> Result<PathBuf> {
+        let data = self.folder.path().join("data");
+        let made = as_account(&self.account, Path::new("openssl"))
+            .args(["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2"])
+            .args(["-subj", "/CN=127.0.0.1", "-addext", "subjectAltName=IP:127.0.0.1"])
+            .args(["-addext", "basicConstraints=critical,CA:FALSE", "-keyout", "server.key", "-out", "server.crt"])
+            .current_dir(&data)
+            .stdin(Stdio::null())
+            .output()
+            .context("openssl could not be run")?;
+        if !made.status.success() {
+            bail!("openssl made no certificate: {}", String::from_utf8_lossy(&made.stderr));
+        }
+        self.sql("postgres", "ALTER SYSTEM SET ssl = on")?;
+        self.sql("postgres", "SELECT pg_reload_conf()")?;
+        for _ in 0..QUESTIONS {
+            if self.sql("postgres", "SHOW ssl")? == "on" {
+                return Ok(data.join("server.crt"));
+            }
+            tokio::time::sleep(PAUSE).await;
+        }
+        bail!("the server does not take the certificate: {}", self.log())
+    }
+
     /// Stops all of its processes in their tracks: connections stay, and nothing is answered, until [`Self::resume`].
     ///
     /// # Errors

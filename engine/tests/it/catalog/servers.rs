@@ -164,3 +164,17 @@ async fn servers_share_the_query_log() {
     let consumers = b.engine.state().consumers("commerce.orders", 1).await.unwrap();
     assert_eq!(consumers.iter().map(|c| (c.principal.as_str(), c.queries)).collect::<Vec<_>>(), [("ann", 2)]);
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_connection_is_encrypted_and_the_database_proves_who_it_is() {
+    let (mesh, database) = (mesh(), PostgresServer::start().await.unwrap());
+    let certificate = database.encrypt().await.unwrap();
+    let url = format!("{}?sslmode=verify-full", database.url("postgres"));
+    let error = Server::open(&mesh, &url).await.map(|_| ()).unwrap_err();
+    assert_eq!(error.kind(), Kind::Unavailable, "nobody vouches for the certificate: {}", error.report());
+    let server = Server::open(&mesh, &format!("{url}&sslrootcert={}", certificate.display())).await.unwrap();
+    server.register("orders", "id").await.unwrap();
+    let encrypted =
+        "SELECT bool_and(ssl) FROM pg_stat_ssl JOIN pg_stat_activity USING (pid) WHERE application_name = 'meshweave'";
+    assert_eq!(database.sql("postgres", encrypted).unwrap(), "t");
+}
