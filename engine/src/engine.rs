@@ -219,7 +219,7 @@ impl Engine {
     /// # Errors
     /// As [`Self::open`].
     pub fn with_executor(parts: Parts, catalog: Catalog, executor: Arc<dyn Executor>) -> Result<Arc<Self>> {
-        let state = Arc::new(StateStore::new(&parts.mesh, &parts.settings));
+        let state = Arc::new(StateStore::new(&parts.mesh, &parts.settings)?);
         let log = Arc::new(QueryLog::new(Arc::clone(&state), parts.settings.state.query_queue));
         let runtime = Arc::new(Runtime::new(&parts.settings, executor)?);
         let Parts { settings, connectors, policy, .. } = parts;

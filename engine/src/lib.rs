@@ -16,6 +16,7 @@ pub mod identity;
 mod observe;
 mod plan;
 pub mod policy;
+mod postgres;
 pub mod principal;
 pub mod run;
 pub mod settings;

@@ -291,11 +291,16 @@ impl Default for Limits {
 pub struct CatalogSettings {
     /// How often a server looks for new registrations and edited documents (`5s`).
     pub refresh: Timeout,
+    /// Connections to the catalog's PostgreSQL database, at most; a server that listens for changes has one more.
+    pub connections: u32,
+    /// Time in which the catalog's PostgreSQL database must give a connection, and in which it must answer a request.
+    pub timeout: Timeout,
 }
 
 impl Default for CatalogSettings {
     fn default() -> Self {
-        Self { refresh: Timeout(Duration::from_secs(5)) }
+        let five_seconds = Timeout(Duration::from_secs(5));
+        Self { refresh: five_seconds, connections: 4, timeout: five_seconds }
     }
 }
 
@@ -306,6 +311,16 @@ pub struct StateSettings {
     /// SQLite file. Default: `.meshweave/state.db` in the mesh folder.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub path: Option<PathBuf>,
+    /// The environment's variable that holds the URL of a PostgreSQL database: several servers share it. It takes the place of the
+    /// SQLite file.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub postgres_url_env: Option<String>,
+    /// Connections to the state's PostgreSQL database, at most.
+    pub connections: u32,
+    /// Time in which the state's PostgreSQL database must give a connection, and in which it must answer a request.
+    pub timeout: Timeout,
+    /// Memory for manifests that were pinned lately, bytes: queries go on with them while the database does not answer.
+    pub manifest_memory: ByteSize,
     /// How long a manifest is kept for replay (`30d`).
     pub manifest_retention: Timeout,
     /// How long the record of a query is kept (`30d`).
@@ -321,6 +336,10 @@ impl Default for StateSettings {
         let month = Timeout(Duration::from_secs(30 * 86_400));
         Self {
             path: None,
+            postgres_url_env: None,
+            connections: 8,
+            timeout: Timeout(Duration::from_secs(5)),
+            manifest_memory: ByteSize(32 << 20),
             manifest_retention: month,
             query_retention: month,
             query_records: 100_000,

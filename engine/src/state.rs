@@ -1,60 +1,83 @@
 //! The state database: what a process remembers that is not the catalog: manifests by their hash, and the query log.
 //!
+//! In one SQLite file of the mesh, or in a PostgreSQL database that several servers share.
 //! Holds always:
 //! - nothing is opened before it is needed;
-//! - where the mesh folder cannot be written, memory takes the database's place, and a warning says so;
+//! - where the mesh folder cannot be written, memory takes the file's place, and a warning says so;
+//! - while PostgreSQL does not answer, queries go on: their manifests stay in memory, their records wait;
 //! - what is kept has an end: each write also removes what is past it.
 //!
 //! Start reading at [`StateStore`].
 
+mod database;
 mod queries;
+mod recent;
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use bytes::Bytes;
 use jiff::Timestamp;
-use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous};
-use tokio::sync::OnceCell;
 
-use crate::error::{Error, Result};
+use self::database::{Database, with_pool};
+use self::recent::Recent;
+use crate::document::invalid;
+use crate::error::Result;
+use crate::postgres::Server;
 use crate::settings::Settings;
 
 pub(crate) use queries::product_of;
 pub use queries::{Consumer, LoggedQuery};
 
-/// How long one process waits for another one's transaction.
-const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
-/// Connections to a file.
-const CONNECTIONS: u32 = 4;
-
 /// The state database of a mesh; versioned by migrations.
 #[derive(Debug)]
 pub struct StateStore {
-    file: PathBuf,
     retention: Duration,
     query_retention: Duration,
     query_records: i64,
-    pool: OnceCell<SqlitePool>,
+    recent: Recent,
+    database: Database,
 }
 
 impl StateStore {
     /// The state of a mesh; the database is opened at its first use.
-    pub fn new(mesh: &Path, settings: &Settings) -> Self {
-        let file = settings.state.path.clone().unwrap_or_else(|| PathBuf::from(".meshweave/state.db"));
-        Self {
-            file: mesh.join(file),
-            retention: settings.state.manifest_retention.0,
-            query_retention: settings.state.query_retention.0,
-            query_records: i64::try_from(settings.state.query_records).unwrap_or(i64::MAX),
-            pool: OnceCell::new(),
-        }
+    ///
+    /// # Errors
+    /// [`crate::Failure::InvalidConfiguration`] when the settings name two databases, or a variable that holds no URL.
+    pub fn new(mesh: &Path, settings: &Settings) -> Result<Self> {
+        let state = &settings.state;
+        let database = match (&state.postgres_url_env, &state.path) {
+            (Some(_), Some(_)) => {
+                return Err(invalid("state.path", "the state is in one database: an SQLite file or PostgreSQL"));
+            }
+            (Some(variable), None) => Database::shared(Server::of(
+                &settings.environment,
+                variable,
+                "state",
+                "state.postgres_url_env",
+                state.connections,
+                state.timeout.0,
+            )?),
+            (None, file) => {
+                let file = file.clone().unwrap_or_else(|| PathBuf::from(".meshweave/state.db"));
+                Database::file(mesh.join(file))
+            }
+        };
+        Ok(Self {
+            retention: state.manifest_retention.0,
+            query_retention: state.query_retention.0,
+            query_records: i64::try_from(state.query_records).unwrap_or(i64::MAX),
+            recent: Recent::new(state.manifest_memory.0),
+            database,
+        })
     }
 
     /// Keeps a manifest under its hash (`sha256:…`); the same hash again only renews its retention.
     ///
+    /// A shared database that does not answer is no error: this process keeps the manifest in memory for a while.
+    ///
     /// # Errors
-    /// [`crate::Failure::Unavailable`] when the database does not answer.
+    /// [`crate::Failure::Unavailable`] when the mesh's own file cannot be written.
     pub async fn put_manifest(&self, hash: &str, text: &Bytes) -> Result<()> {
         self.put_manifest_at(hash, text, Timestamp::now()).await
     }
@@ -68,94 +91,82 @@ impl StateStore {
     }
 
     async fn put_manifest_at(&self, hash: &str, text: &Bytes, now: Timestamp) -> Result<()> {
-        let pool = self.pool().await?;
-        let expires_at = now.as_second().saturating_add_unsigned(self.retention.as_secs());
-        sqlx::query(
-            "INSERT INTO manifest (hash, body, expires_at) VALUES (?, ?, ?) \
-             ON CONFLICT (hash) DO UPDATE SET expires_at = max(expires_at, excluded.expires_at)",
-        )
-        .bind(hash)
-        .bind(text.as_ref())
-        .bind(expires_at)
-        .execute(pool)
-        .await
-        .map_err(|error| self.unavailable(error))?;
-        sqlx::query("DELETE FROM manifest WHERE expires_at < ?")
-            .bind(now.as_second())
-            .execute(pool)
-            .await
-            .map_err(|error| self.unavailable(error))?;
+        let written = self.write_manifest(hash, text, now).await;
+        if !matches!(self.database, Database::Postgres { .. }) {
+            return written;
+        }
+        self.recent.put(hash, text);
+        if let Err(error) = written {
+            tracing::warn!(hash, error = %error.report(), "kept a manifest in memory: it was not written");
+        }
         Ok(())
     }
 
-    async fn manifest_at(&self, hash: &str, now: Timestamp) -> Result<Option<Bytes>> {
-        let body: Option<Vec<u8>> = sqlx::query_scalar("SELECT body FROM manifest WHERE hash = ? AND expires_at >= ?")
+    async fn write_manifest(&self, hash: &str, text: &Bytes, now: Timestamp) -> Result<()> {
+        let expires_at = now.as_second().saturating_add_unsigned(self.retention.as_secs());
+        with_pool!(&self.database, pool => async {
+            sqlx::query(
+                "INSERT INTO manifest (hash, body, expires_at) VALUES ($1, $2, $3) ON CONFLICT (hash) DO UPDATE SET expires_at = \
+                 CASE WHEN excluded.expires_at > manifest.expires_at THEN excluded.expires_at ELSE manifest.expires_at END",
+            )
             .bind(hash)
-            .bind(now.as_second())
-            .fetch_optional(self.pool().await?)
-            .await
-            .map_err(|error| self.unavailable(error))?;
+            .bind(text.as_ref())
+            .bind(expires_at)
+            .execute(pool)
+            .await?;
+            sqlx::query("DELETE FROM manifest WHERE expires_at < $1").bind(now.as_second()).execute(pool).await.map(|_| ())
+        })
+    }
+
+    async fn manifest_at(&self, hash: &str, now: Timestamp) -> Result<Option<Bytes>> {
+        match self.read_manifest(hash, now).await {
+            Err(error) => self.recent.get(hash).map(Some).ok_or(error),
+            found => found,
+        }
+    }
+
+    async fn read_manifest(&self, hash: &str, now: Timestamp) -> Result<Option<Bytes>> {
+        let body: Option<Vec<u8>> = with_pool!(&self.database, pool => {
+            sqlx::query_scalar("SELECT body FROM manifest WHERE hash = $1 AND expires_at >= $2")
+                .bind(hash)
+                .bind(now.as_second())
+                .fetch_optional(pool)
+        })?;
         Ok(body.map(Bytes::from))
     }
-
-    async fn pool(&self) -> Result<&SqlitePool> {
-        self.pool.get_or_try_init(|| self.open()).await
-    }
-
-    async fn open(&self) -> Result<SqlitePool> {
-        let pool = match writable(&self.file) {
-            Ok(()) => open_file(&self.file).await,
-            Err(error) => {
-                tracing::warn!(file = %self.file.display(), %error, "kept state in memory: its file cannot be written");
-                open_memory().await
-            }
-        };
-        let pool = pool.map_err(|error| self.unavailable(error))?;
-        sqlx::migrate!("migrations/state")
-            .run(&pool)
-            .await
-            .map_err(|error| Error::unavailable(self.what(), "its tables cannot be brought up to date", error))?;
-        Ok(pool)
-    }
-
-    fn what(&self) -> String {
-        format!("state {}", self.file.display())
-    }
-
-    fn unavailable(&self, error: sqlx::Error) -> Error {
-        Error::unavailable(self.what(), "the database refused", error)
-    }
-}
-
-/// Whether the file, and the files that SQLite puts beside it, can be written.
-fn writable(file: &Path) -> std::io::Result<()> {
-    if let Some(folder) = file.parent() {
-        std::fs::create_dir_all(folder)?;
-    }
-    std::fs::OpenOptions::new().create(true).append(true).open(file).map(|_| ())
-}
-
-async fn open_file(file: &Path) -> sqlx::Result<SqlitePool> {
-    let options = SqliteConnectOptions::new()
-        .filename(file)
-        .create_if_missing(true)
-        .journal_mode(SqliteJournalMode::Wal)
-        .synchronous(SqliteSynchronous::Normal)
-        .busy_timeout(BUSY_TIMEOUT);
-    SqlitePoolOptions::new().max_connections(CONNECTIONS).connect_with(options).await
-}
-
-/// One connection that is never closed: the database lives as long as it does.
-async fn open_memory() -> sqlx::Result<SqlitePool> {
-    let pool = SqlitePoolOptions::new().max_connections(1).min_connections(1).idle_timeout(None).max_lifetime(None);
-    pool.connect_with(SqliteConnectOptions::new().in_memory(true)).await
 }
 
 #[cfg(test)]
 mod tests {
+    use meshweave_test_peers::{Database, PostgresServer};
+
     use super::*;
+    use crate::settings::Environment;
 
     const DAY: i64 = 86_400;
+
+    /// A place for state: a folder for SQLite, or a PostgreSQL database.
+    pub(super) struct Place {
+        folder: tempfile::TempDir,
+        database: Option<Database>,
+    }
+
+    impl Place {
+        /// One of each kind.
+        pub(super) async fn all() -> [Self; 2] {
+            let database = PostgresServer::database().await.unwrap();
+            [None, Some(database)].map(|database| Self { folder: tempfile::tempdir().unwrap(), database })
+        }
+
+        /// What a process finds there; twice means two processes.
+        pub(super) fn open(&self, mut settings: Settings) -> StateStore {
+            if let Some(database) = &self.database {
+                settings.environment = Environment::new([("STATE".to_owned(), database.url())]);
+                settings.state.postgres_url_env = Some("STATE".to_owned());
+            }
+            StateStore::new(self.folder.path(), &settings).unwrap()
+        }
+    }
 
     fn at(second: i64) -> Timestamp {
         Timestamp::from_second(second).unwrap()
@@ -163,31 +174,34 @@ mod tests {
 
     #[tokio::test]
     async fn a_manifest_is_kept_until_its_end_and_renewed_by_the_same_hash() {
-        let folder = tempfile::tempdir().unwrap();
-        let state = StateStore::new(folder.path(), &Settings::default());
-        let text = Bytes::from_static(b"[]");
-        state.put_manifest_at("sha256:a", &text, at(0)).await.unwrap();
-        assert_eq!(state.manifest_at("sha256:a", at(30 * DAY)).await.unwrap(), Some(text.clone()));
-        assert_eq!(state.manifest_at("sha256:a", at(30 * DAY + 1)).await.unwrap(), None);
-        state.put_manifest_at("sha256:a", &text, at(20 * DAY)).await.unwrap();
-        assert_eq!(state.manifest_at("sha256:a", at(50 * DAY)).await.unwrap(), Some(text.clone()));
-        state.put_manifest_at("sha256:b", &text, at(60 * DAY)).await.unwrap();
-        assert_eq!(state.manifest_at("sha256:a", at(0)).await.unwrap(), None, "it was removed");
+        for place in Place::all().await {
+            let state = place.open(Settings::default());
+            let text = Bytes::from_static(b"[]");
+            state.put_manifest_at("sha256:a", &text, at(0)).await.unwrap();
+            assert_eq!(state.manifest_at("sha256:a", at(30 * DAY)).await.unwrap(), Some(text.clone()));
+            assert_eq!(state.manifest_at("sha256:a", at(30 * DAY + 1)).await.unwrap(), None);
+            state.put_manifest_at("sha256:a", &text, at(20 * DAY)).await.unwrap();
+            state.put_manifest_at("sha256:a", &text, at(10 * DAY)).await.unwrap();
+            assert_eq!(state.manifest_at("sha256:a", at(50 * DAY)).await.unwrap(), Some(text.clone()));
+            state.put_manifest_at("sha256:b", &text, at(60 * DAY)).await.unwrap();
+            assert_eq!(state.manifest_at("sha256:a", at(0)).await.unwrap(), None, "it was removed");
+        }
     }
 
     #[tokio::test]
     async fn what_was_kept_is_there_for_the_next_process() {
-        let folder = tempfile::tempdir().unwrap();
-        let text = Bytes::from_static(b"[1]");
-        StateStore::new(folder.path(), &Settings::default()).put_manifest("sha256:a", &text).await.unwrap();
-        let next = StateStore::new(folder.path(), &Settings::default());
-        assert_eq!(next.manifest("sha256:a").await.unwrap(), Some(text));
+        for place in Place::all().await {
+            let text = Bytes::from_static(b"[1]");
+            place.open(Settings::default()).put_manifest("sha256:a", &text).await.unwrap();
+            let next = place.open(Settings::default());
+            assert_eq!(next.manifest("sha256:a").await.unwrap(), Some(text));
+        }
     }
 
     #[tokio::test]
     async fn nothing_is_made_before_it_is_needed() {
         let folder = tempfile::tempdir().unwrap();
-        let _state = StateStore::new(folder.path(), &Settings::default());
+        let _state = StateStore::new(folder.path(), &Settings::default()).unwrap();
         assert!(!folder.path().join(".meshweave").exists());
     }
 
@@ -195,9 +209,32 @@ mod tests {
     async fn memory_takes_the_place_of_a_folder_that_cannot_be_written() {
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join(".meshweave"), "a file where the folder should be").unwrap();
-        let state = StateStore::new(folder.path(), &Settings::default());
+        let state = StateStore::new(folder.path(), &Settings::default()).unwrap();
         let text = Bytes::from_static(b"[2]");
         state.put_manifest("sha256:a", &text).await.unwrap();
         assert_eq!(state.manifest("sha256:a").await.unwrap(), Some(text));
+    }
+
+    #[tokio::test]
+    async fn a_shared_database_that_does_not_answer_leaves_manifests_in_memory() {
+        let mut settings = Settings::default();
+        settings.environment = Environment::new([("STATE".to_owned(), "postgres://ann@127.0.0.1:1/state".to_owned())]);
+        settings.state.postgres_url_env = Some("STATE".to_owned());
+        let state = StateStore::new(Path::new("/nonexistent"), &settings).unwrap();
+        let text = Bytes::from_static(b"[3]");
+        state.put_manifest("sha256:a", &text).await.unwrap();
+        assert_eq!(state.manifest("sha256:a").await.unwrap(), Some(text));
+        let error = state.manifest("sha256:b").await.unwrap_err();
+        assert_eq!(error.kind(), crate::Kind::Unavailable);
+    }
+
+    #[test]
+    fn a_state_in_two_places_is_refused_and_so_is_one_without_a_url() {
+        let mut settings = Settings::default();
+        settings.state.postgres_url_env = Some("STATE".to_owned());
+        let told = |settings: &Settings| StateStore::new(Path::new("."), settings).unwrap_err().to_string();
+        assert_eq!(told(&settings), "state.postgres_url_env: the state's variable STATE is not set");
+        settings.state.path = Some(PathBuf::from("state.db"));
+        assert_eq!(told(&settings), "state.path: the state is in one database: an SQLite file or PostgreSQL");
     }
 }

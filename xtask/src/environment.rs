@@ -1,4 +1,4 @@
-//! What the tests need beyond Rust: a Python environment and a real S3 server, installed below `target/test-env`.
+//! What the tests need beyond Rust: a Python environment and a real S3 server, installed below `target/test-env`, and PostgreSQL.
 //!
 //! Holds always: an installed part is kept and used again; a part that cannot be had is a failure with its name.
 
@@ -87,6 +87,45 @@ pub(crate) fn s3_server() -> Result<PathBuf> {
     .with_context(|| format!("{S3_SERVER} could not be built"))?;
     fs::write(stamp, S3_SERVER)?;
     Ok(server)
+}
+
+/// The Debian package of PostgreSQL, whatever version Debian has.
+const POSTGRESQL: &str = "postgresql";
+
+/// Looks for PostgreSQL's programs; installs the Debian package when they are missing and we are root, and says so.
+///
+/// # Errors
+/// When they are missing and cannot be installed; the message names the package.
+pub(crate) fn postgresql() -> Result<()> {
+    if postgresql_is_there() {
+        return Ok(());
+    }
+    let by_hand = format!("PostgreSQL is missing; on Debian: apt-get install {POSTGRESQL}");
+    if !is_there("apt-get") || quiet(Command::new("id").arg("-u"))?.trim() != "0" {
+        bail!("{by_hand}");
+    }
+    println!("  installing the Debian package {POSTGRESQL}");
+    let install = ["install", "--yes", "--no-install-recommends", POSTGRESQL];
+    let installed = apt(&install).or_else(|_| apt(&["update"]).and_then(|()| apt(&install)));
+    installed.with_context(|| by_hand.clone())?;
+    if !postgresql_is_there() {
+        bail!("{by_hand}");
+    }
+    Ok(())
+}
+
+fn apt(words: &[&str]) -> Result<()> {
+    quiet(Command::new("apt-get").args(words).env("DEBIAN_FRONTEND", "noninteractive")).map(drop)
+}
+
+/// Where the tests' servers look, too: a folder that is named, Debian's, the path.
+fn postgresql_is_there() -> bool {
+    let named = std::env::var_os("MESHWEAVE_TEST_POSTGRES").map(PathBuf::from);
+    let debian = fs::read_dir("/usr/lib/postgresql").into_iter().flatten().filter_map(Result::ok);
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let mut places =
+        named.into_iter().chain(debian.map(|version| version.path().join("bin"))).chain(std::env::split_paths(&path));
+    places.any(|place| ["initdb", "postgres", "psql"].iter().all(|name| place.join(name).is_file()))
 }
 
 /// A Go toolchain: the machine's, else the one that a Python package ships.

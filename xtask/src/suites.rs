@@ -37,6 +37,7 @@ pub(crate) enum Depth {
 enum Need {
     Python,
     S3Server,
+    PostgreSql,
 }
 
 /// What a suite does; each gives its number of cases.
@@ -69,11 +70,16 @@ pub(crate) fn all() -> Vec<Suite> {
         suite("book", "links and pages of the book", &[], Work::Book),
         suite("xtask", "the task runner itself", &[], Work::Crates(&["xtask"])),
         suite("contract", "names, types, contract forms", &[], Work::Crates(&["meshweave-contract"])),
-        suite("engine", "catalog, policy, plan, run", &[], Work::Crates(&["meshweave-engine"])),
+        suite(
+            "engine",
+            "catalog, policy, plan, run; PostgreSQL",
+            &[Need::PostgreSql],
+            Work::Crates(&["meshweave-engine"]),
+        ),
         suite(
             "testdata",
             "generators, golden answers, test servers",
-            &[Need::S3Server],
+            &[Need::S3Server, Need::PostgreSql],
             Work::Crates(&["meshweave-testdata", "meshweave-test-peers", "meshweave-benches"]),
         ),
         suite(
@@ -125,6 +131,7 @@ impl Run {
             match need {
                 Need::Python => environment::python().map(drop)?,
                 Need::S3Server => environment::s3_server().map(drop)?,
+                Need::PostgreSql => environment::postgresql()?,
             }
         }
         match suite.work {

@@ -5,19 +5,21 @@
 //!
 //! Start reading at [`MeshConfig::read`] and [`read_domains`].
 
-use std::fmt;
+mod source;
+
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use meshweave_contract::name::{DomainName, RESERVED_DOMAINS, fold};
-use serde::de::{self, IgnoredAny, MapAccess, Visitor};
-use serde::{Deserialize, Deserializer};
+use serde::Deserialize;
 
 use super::{CatalogProblem, Domain};
 use crate::document::{self, invalid, invalid_hint};
 use crate::error::{Error, Failure, Result};
 use crate::storage::config::{PrefixConfig, SchemaPrefix};
 use crate::storage::{DomainStorage, StorageContext};
+
+pub use self::source::{PostgresConfig, Source, StoreConfig};
 
 /// What the documents call their format.
 const API_VERSION: &str = "meshweave/v1";
@@ -38,6 +40,9 @@ pub struct MeshConfig {
     /// Where product versions are registered.
     #[serde(default)]
     pub catalog: CatalogConfig,
+    /// Where the document names the catalog's variable, for errors.
+    #[serde(skip)]
+    variable_place: String,
 }
 
 /// The `catalog:` block of `mesh.yaml`.
@@ -47,57 +52,12 @@ pub struct CatalogConfig {
     /// The catalog's name in SQL; `mesh` unless given.
     #[serde(default)]
     pub name: Option<String>,
-    /// `folder`, or `sqlite` with its file.
+    /// `folder`, `sqlite` with its file, or `postgres` with the variable that holds its URL.
     #[serde(default)]
     pub source: Source,
     /// The SQLite file when `source` is the bare word `sqlite`; relative to the mesh folder.
     #[serde(default)]
     pub path: Option<PathBuf>,
-}
-
-/// Where product versions are registered.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub enum Source {
-    /// Files in the mesh folder.
-    #[default]
-    Folder,
-    /// An SQLite file, when named here.
-    Sqlite(Option<PathBuf>),
-    /// Some other word; refused with the ones there are.
-    Other(String),
-}
-
-impl<'de> Deserialize<'de> for Source {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Words;
-        impl<'de> Visitor<'de> for Words {
-            type Value = Source;
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("`folder`, or `sqlite: PATH`")
-            }
-            fn visit_str<E: de::Error>(self, word: &str) -> Result<Source, E> {
-                Ok(match word {
-                    "folder" => Source::Folder,
-                    "sqlite" => Source::Sqlite(None),
-                    other => Source::Other(other.to_owned()),
-                })
-            }
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Source, A::Error> {
-                let word: String = map.next_key()?.ok_or_else(|| de::Error::custom("`source` is empty"))?;
-                let source = if word == "sqlite" {
-                    Source::Sqlite(Some(map.next_value()?))
-                } else {
-                    map.next_value::<IgnoredAny>()?;
-                    Source::Other(word)
-                };
-                match map.next_key::<String>()? {
-                    Some(second) => Err(de::Error::custom(format!("`source` names a second catalog, `{second}`"))),
-                    None => Ok(source),
-                }
-            }
-        }
-        deserializer.deserialize_any(Words)
-    }
 }
 
 /// One domain: `domains/<name>/domain.yaml`.
@@ -149,7 +109,8 @@ impl MeshConfig {
             let hint = "`meshweave init` makes a mesh folder; --mesh names another one.";
             invalid_hint(&file, format!("the mesh's document cannot be read: {error}"), hint)
         })?;
-        let config: Self = document::typed(&text, &file)?;
+        let mut config: Self = document::typed(&text, &file)?;
+        config.variable_place = place_of(&text, &file, "url_env");
         check_head(&file, &config.api_version, &config.kind, "Mesh")?;
         config.check_catalog(&file)?;
         Ok(config)
@@ -164,9 +125,14 @@ impl MeshConfig {
             ));
         }
         match &self.catalog.source {
-            Source::Folder if self.catalog.path.is_some() => {
+            Source::Folder | Source::Postgres(_) if self.catalog.path.is_some() => {
                 Err(invalid(file, "`path` belongs to the catalog source `sqlite`"))
             }
+            Source::Postgres(None) => Err(invalid_hint(
+                file,
+                "the catalog source `postgres` names no variable",
+                "Write `catalog: {source: {postgres: {url_env: VARIABLE}}}`; the variable holds the URL.",
+            )),
             Source::Sqlite(None) if self.catalog.path.is_none() => Err(invalid_hint(
                 file,
                 "the catalog source `sqlite` names no file",
@@ -176,9 +142,9 @@ impl MeshConfig {
             Source::Other(word) => Err(invalid_hint(
                 file,
                 format!("the catalog source `{word}` is not offered in this version"),
-                "Catalog sources: `folder`, and `sqlite: PATH`.",
+                "Catalog sources: `folder`, `sqlite: PATH`, and `postgres: {url_env: VARIABLE}`.",
             )),
-            Source::Folder | Source::Sqlite(_) => Ok(()),
+            Source::Folder | Source::Sqlite(_) | Source::Postgres(_) => Ok(()),
         }
     }
 
@@ -187,13 +153,28 @@ impl MeshConfig {
         self.catalog.name.as_deref().unwrap_or(CATALOG_NAME)
     }
 
-    /// The SQLite file of the catalog, when that is where products are registered.
-    pub fn sqlite_file(&self, mesh: &Path) -> Option<PathBuf> {
+    /// What products are registered in.
+    pub fn store(&self, mesh: &Path) -> StoreConfig {
         match &self.catalog.source {
-            Source::Sqlite(file) => file.as_ref().or(self.catalog.path.as_ref()).map(|file| mesh.join(file)),
-            Source::Folder | Source::Other(_) => None,
+            Source::Sqlite(file) => match file.as_ref().or(self.catalog.path.as_ref()) {
+                Some(file) => StoreConfig::Sqlite(mesh.join(file)),
+                None => StoreConfig::Folder,
+            },
+            Source::Postgres(Some(named)) => {
+                StoreConfig::Postgres { variable: named.url_env.clone(), place: self.variable_place.clone() }
+            }
+            Source::Folder | Source::Postgres(None) | Source::Other(_) => StoreConfig::Folder,
         }
     }
+}
+
+/// The file, and the line and column where a key first stands outside a comment.
+fn place_of(text: &str, file: &str, key: &str) -> String {
+    let found = text.lines().zip(1..).find_map(|(line, number)| {
+        let said = line.split('#').next().unwrap_or_default();
+        said.find(key).map(|column| format!("{file}:{number}:{}", column + 1))
+    });
+    found.unwrap_or_else(|| file.to_owned())
 }
 
 fn check_head(file: &str, api_version: &str, kind: &str, expected: &str) -> Result<()> {

@@ -14,7 +14,8 @@ use crate::error::Result;
 const PASSES_BETWEEN_RETRIES: u32 = 12;
 
 impl Engine {
-    /// Brings the catalog current every [`crate::settings::CatalogSettings::refresh`], until the future is dropped.
+    /// Brings the catalog current when its store tells of a change, and every [`crate::settings::CatalogSettings::refresh`],
+    /// until the future is dropped. For one caller per engine.
     pub async fn keep_current(&self, ctx: &QueryContext) {
         let mut seen = None;
         let mut passes: u32 = 0;
@@ -30,7 +31,10 @@ impl Engine {
                 }
             }
             passes = passes.wrapping_add(1);
-            tokio::time::sleep(self.settings.catalog.refresh.0).await;
+            tokio::select! {
+                () = self.catalog.changed() => {}
+                () = tokio::time::sleep(self.settings.catalog.refresh.0) => {}
+            }
         }
     }
 

@@ -14,8 +14,10 @@ pub mod folder;
 mod maintain;
 mod names;
 mod open;
+pub mod postgres;
 pub mod register;
 pub mod resolution;
+mod rows;
 pub mod schema_diff;
 pub mod search;
 pub mod sqlite;
@@ -67,6 +69,12 @@ impl CatalogSnapshot {
         entries.dedup_by(|b, a| a.id().version == b.id().version && a.id().name.folded() == b.id().name.folded());
         let index = names::Index::new(&entries);
         Self { version, catalog_name: catalog_name.into(), domains, entries, problems, index }
+    }
+
+    /// The same, with one more problem.
+    pub(crate) fn with_problem(&self, problem: CatalogProblem) -> Self {
+        let problems = self.problems.iter().cloned().chain([problem]).collect();
+        Self::new(self.version, self.catalog_name.clone(), self.domains.clone(), self.entries.clone(), problems)
     }
 
     /// The domain of this name; unquoted names fold, so the spelling may differ.
@@ -134,6 +142,9 @@ pub struct ResolvedTable {
     /// The same columns with everything the contract says of each.
     pub columns: Vec<Column>,
 }
+
+/// The subject of a problem that concerns the whole mesh and is told to everybody; no domain has this name.
+pub(crate) const WHOLE_MESH: &str = "mesh";
 
 /// Something of the mesh that could not be read.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -213,7 +224,7 @@ impl Resolved {
 /// Where registered product versions are kept: append-only, with compare-and-set.
 #[async_trait]
 pub trait CatalogStore: fmt::Debug + Send + Sync {
-    /// In words, for people: `folder ./mesh`, `sqlite catalog.db`.
+    /// In words, for people: `folder ./mesh`, `sqlite catalog.db`, `postgres db:5432/mesh`.
     fn describe(&self) -> String;
 
     /// Everything there is, and the version it adds up to.
@@ -235,6 +246,11 @@ pub trait CatalogStore: fmt::Debug + Send + Sync {
     /// [`crate::Failure::CatalogConflict`] when there is no such record, or it has resolved columns already;
     /// [`crate::Failure::Unavailable`] when the store does not answer.
     async fn resolve(&self, id: &ProductId, resolved: &ResolvedColumns) -> Result<()>;
+
+    /// Waits until somebody may have changed the catalog; for one waiter. A store that is not told waits for ever: look in turns, too.
+    async fn changed(&self) {
+        std::future::pending().await
+    }
 }
 
 /// What a store holds.

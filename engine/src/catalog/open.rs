@@ -5,12 +5,15 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use jiff::Timestamp;
+
 use super::assemble::{self, Known};
-use super::config::{MeshConfig, read_domains};
+use super::config::{MeshConfig, StoreConfig, read_domains};
 use super::folder::FolderStore;
+use super::postgres::PostgresStore;
 use super::sqlite::SqliteStore;
-use super::{CatalogProblem, CatalogSnapshot, CatalogStore, Domain};
-use crate::error::{Error, Result};
+use super::{CatalogProblem, CatalogSnapshot, CatalogStore, Domain, WHOLE_MESH};
+use crate::error::{Error, Failure, Result};
 use crate::settings::Settings;
 use crate::storage::StorageContext;
 
@@ -19,6 +22,22 @@ use crate::storage::StorageContext;
 pub struct Catalog {
     snapshot: parking_lot::RwLock<Arc<CatalogSnapshot>>,
     source: Option<Source>,
+    /// When the store was loaded last, and whether it answers no more.
+    freshness: parking_lot::Mutex<Freshness>,
+}
+
+/// How old the current snapshot is.
+#[derive(Debug)]
+struct Freshness {
+    loaded_at: Timestamp,
+    /// The last good snapshot, while the current one says that the store does not answer.
+    last_good: Option<Arc<CatalogSnapshot>>,
+}
+
+impl Freshness {
+    fn now() -> Self {
+        Self { loaded_at: Timestamp::now(), last_good: None }
+    }
 }
 
 /// Where snapshots come from.
@@ -45,7 +64,12 @@ struct Last {
 impl Catalog {
     /// A catalog that never changes: for tests and for tools that bring their own snapshot.
     pub fn fixed(snapshot: CatalogSnapshot) -> Self {
-        Self { snapshot: parking_lot::RwLock::new(Arc::new(snapshot)), source: None }
+        Self::of(snapshot, None)
+    }
+
+    fn of(snapshot: CatalogSnapshot, source: Option<Source>) -> Self {
+        let snapshot = parking_lot::RwLock::new(Arc::new(snapshot));
+        Self { snapshot, source, freshness: parking_lot::Mutex::new(Freshness::now()) }
     }
 
     /// Reads `mesh.yaml` and the domains' documents under `mesh`, opens the store they name, and loads the first snapshot.
@@ -57,9 +81,12 @@ impl Catalog {
     /// [`crate::Failure::Unavailable`] when the store does not answer.
     pub async fn open(mesh: &Path, settings: &Settings) -> Result<Self> {
         let config = MeshConfig::read(mesh)?;
-        let store: Arc<dyn CatalogStore> = match config.sqlite_file(mesh) {
-            Some(file) => Arc::new(SqliteStore::open(&file).await?),
-            None => Arc::new(FolderStore::new(mesh)),
+        let store: Arc<dyn CatalogStore> = match config.store(mesh) {
+            StoreConfig::Folder => Arc::new(FolderStore::new(mesh)),
+            StoreConfig::Sqlite(file) => Arc::new(SqliteStore::open(&file).await?),
+            StoreConfig::Postgres { variable, place } => {
+                Arc::new(PostgresStore::open(&variable, &place, settings).await?)
+            }
         };
         let source = Source {
             mesh: mesh.to_owned(),
@@ -69,7 +96,7 @@ impl Catalog {
             last: tokio::sync::Mutex::default(),
         };
         let first = source.load().await?;
-        Ok(Self { snapshot: parking_lot::RwLock::new(Arc::new(first)), source: Some(source) })
+        Ok(Self::of(first, Some(source)))
     }
 
     /// The catalog as it is now.
@@ -87,15 +114,55 @@ impl Catalog {
     /// Contracts that did not change are not parsed again. An older load never replaces a newer one.
     ///
     /// # Errors
-    /// [`crate::Failure::Unavailable`]; the old snapshot stays.
+    /// [`crate::Failure::Unavailable`]; the last snapshot stays, with a problem that says how old it is.
     pub async fn refresh(&self) -> Result<Arc<CatalogSnapshot>> {
         let Some(source) = &self.source else { return Ok(self.snapshot()) };
-        let new = Arc::new(source.load().await?);
+        match source.load().await {
+            Ok(new) => Ok(self.swap(Arc::new(new))),
+            Err(error) => {
+                self.note_outage(&error);
+                Err(error)
+            }
+        }
+    }
+
+    /// Waits until the store tells of a change; for one waiter, and for ever where the store is not told.
+    pub async fn changed(&self) {
+        match &self.source {
+            Some(source) => source.store.changed().await,
+            None => std::future::pending().await,
+        }
+    }
+
+    fn swap(&self, new: Arc<CatalogSnapshot>) -> Arc<CatalogSnapshot> {
+        let mut freshness = self.freshness.lock();
         let mut current = self.snapshot.write();
         if new.version >= current.version {
-            *current = Arc::clone(&new);
+            *current = new;
+        } else if let Some(good) = freshness.last_good.take() {
+            *current = good;
         }
-        Ok(Arc::clone(&current))
+        *freshness = Freshness::now();
+        Arc::clone(&current)
+    }
+
+    /// Says in the snapshot how old it is, and why. The cause is for the log: it may tell of the machines behind.
+    fn note_outage(&self, error: &Error) {
+        let why = match error.failure() {
+            Failure::Unavailable { message, .. } => message.as_str(),
+            _ => "it cannot be read",
+        };
+        let mut freshness = self.freshness.lock();
+        let good = freshness.last_good.get_or_insert_with(|| self.snapshot()).clone();
+        let message = format!(
+            "the catalog is unavailable: {why}; queries go on with what it held at {:.0}, nothing can be registered",
+            freshness.loaded_at
+        );
+        let problem = CatalogProblem { subject: WHOLE_MESH.to_owned(), place: "catalog".to_owned(), message };
+        let mut current = self.snapshot.write();
+        if current.problems.last() != Some(&problem) {
+            *current = Arc::new(good.with_problem(problem));
+        }
     }
 }
 

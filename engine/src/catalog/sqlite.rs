@@ -8,13 +8,11 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use meshweave_contract::name::{ProductId, ProductName};
-use sqlx::Row;
-use sqlx::sqlite::{
-    SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteRow, SqliteSynchronous,
-};
+use meshweave_contract::name::ProductId;
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous};
 
-use super::{CatalogProblem, CatalogStore, Record, ResolvedColumns, StoredCatalog};
+use super::rows::{self, number};
+use super::{CatalogStore, Record, ResolvedColumns, StoredCatalog};
 use crate::error::{Error, Failure, Result};
 
 /// How long one process waits for another one's transaction.
@@ -62,26 +60,8 @@ impl SqliteStore {
     }
 
     async fn insert(&self, transaction: &mut sqlx::SqliteConnection, record: &Record, version: i64) -> Result<()> {
-        let resolved = record.resolved.as_ref().map(serde_json::to_string).transpose();
-        let resolved = resolved.map_err(|error| Error::internal("resolved columns could not be written", error))?;
-        let done = sqlx::query(
-            "INSERT INTO product_version (name_folded, version, domain, product, contract, is_json, place, resolved, hash, \
-             registered_at, registered_by, catalog_version) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        )
-        .bind(record.id.name.folded())
-        .bind(record.id.version.to_string())
-        .bind(record.id.name.domain.as_str())
-        .bind(record.id.name.product.as_str())
-        .bind(&record.text)
-        .bind(record.is_json)
-        .bind(&record.place)
-        .bind(resolved)
-        .bind(&record.hash)
-        .bind(&record.registered_at)
-        .bind(&record.registered_by)
-        .bind(version)
-        .execute(transaction)
-        .await;
+        let resolved = record.resolved.as_ref().map(rows::resolved_text).transpose()?;
+        let done = rows::bind_record!(sqlx::query(rows::INSERT), record, resolved, version).execute(transaction).await;
         match done {
             Ok(_) => Ok(()),
             Err(sqlx::Error::Database(error)) if error.is_unique_violation() => {
@@ -121,7 +101,7 @@ impl CatalogStore for SqliteStore {
         transaction.rollback().await.map_err(|e| self.unavailable(e))?;
         let mut stored = StoredCatalog { version: number(version), ..StoredCatalog::default() };
         for row in &rows {
-            match record(row) {
+            match rows::record(row) {
                 Ok(record) => stored.records.push(record),
                 Err(problem) => stored.problems.push(problem),
             }
@@ -145,57 +125,20 @@ impl CatalogStore for SqliteStore {
     }
 
     async fn resolve(&self, id: &ProductId, resolved: &ResolvedColumns) -> Result<()> {
-        let text = serde_json::to_string(resolved)
-            .map_err(|error| Error::internal("resolved columns could not be written", error))?;
+        let text = rows::resolved_text(resolved)?;
         let mut transaction = self.pool.begin_with("BEGIN IMMEDIATE").await.map_err(|e| self.unavailable(e))?;
         let version = current(&mut transaction).await.map_err(|e| self.unavailable(e))?;
-        let done = sqlx::query(
-            "UPDATE product_version SET resolved = ? WHERE name_folded = ? AND version = ? AND resolved IS NULL",
-        )
-        .bind(text)
-        .bind(id.name.folded())
-        .bind(id.version.to_string())
-        .execute(&mut *transaction)
-        .await
-        .map_err(|e| self.unavailable(e))?;
+        let done = sqlx::query(rows::RESOLVE)
+            .bind(text)
+            .bind(id.name.folded())
+            .bind(id.version.to_string())
+            .execute(&mut *transaction)
+            .await
+            .map_err(|e| self.unavailable(e))?;
         if done.rows_affected() == 0 {
             return Err(Failure::CatalogConflict { what: id.to_string() }.into());
         }
         set_version(&mut transaction, version + 1).await.map_err(|e| self.unavailable(e))?;
         transaction.commit().await.map_err(|e| self.unavailable(e))
     }
-}
-
-fn number(version: i64) -> u64 {
-    u64::try_from(version).unwrap_or_default()
-}
-
-fn record(row: &SqliteRow) -> Result<Record, CatalogProblem> {
-    let text = |column: &str| row.try_get::<String, _>(column);
-    let subject = || {
-        let name = text("domain").and_then(|domain| Ok(format!("{domain}.{}", text("product")?)));
-        name.unwrap_or_default()
-    };
-    let problem =
-        |message: String| CatalogProblem { subject: subject(), place: text("place").unwrap_or_default(), message };
-    let broken = |error: sqlx::Error| problem(format!("the record cannot be read: {error}"));
-    let name = ProductName::new(&text("domain").map_err(broken)?, &text("product").map_err(broken)?)
-        .map_err(|error| problem(error.to_string()))?;
-    let version = text("version").map_err(broken)?;
-    let version = version.parse().map_err(|error| problem(format!("version {version:?} is not valid: {error}")))?;
-    let resolved = row.try_get::<Option<String>, _>("resolved").map_err(broken)?;
-    let resolved = resolved
-        .map(|text| serde_json::from_str(&text))
-        .transpose()
-        .map_err(|error| problem(format!("the resolved columns cannot be read: {error}")))?;
-    Ok(Record {
-        id: ProductId { name, version },
-        text: row.try_get("contract").map_err(broken)?,
-        is_json: row.try_get("is_json").map_err(broken)?,
-        place: text("place").map_err(broken)?,
-        resolved,
-        hash: text("hash").map_err(broken)?,
-        registered_at: row.try_get("registered_at").map_err(broken)?,
-        registered_by: row.try_get("registered_by").map_err(broken)?,
-    })
 }

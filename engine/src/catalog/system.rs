@@ -12,7 +12,7 @@ use arrow::array::{ArrayRef, BooleanArray, Int32Array, Int64Array, RecordBatch, 
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};
 use meshweave_contract::model::{Body, Product, Status, Visibility};
 
-use super::{CatalogSnapshot, Entry, Listed};
+use super::{CatalogSnapshot, Entry, Listed, WHOLE_MESH};
 use crate::types::arrow_type;
 
 /// A column of a system table: its name, type, and what it means.
@@ -251,7 +251,8 @@ fn contracts(snapshot: &CatalogSnapshot, visible: Visible<'_>) -> Vec<ArrayRef> 
 }
 
 /// Problems are for whoever may discover the product they are about. One about a file that could not be read belongs to
-/// nobody yet, and is told to the domain's owner by its subject: callers who see any product of the domain.
+/// nobody yet, and is told to the domain's owner by its subject: callers who see any product of the domain. What concerns the
+/// whole mesh is told to everybody.
 fn problems(snapshot: &CatalogSnapshot, visible: Visible<'_>) -> Vec<ArrayRef> {
     let seen = entries(snapshot, visible);
     let domains: std::collections::HashSet<&str> = seen.iter().map(|e| e.id().name.domain.as_str()).collect();
@@ -263,7 +264,7 @@ fn problems(snapshot: &CatalogSnapshot, visible: Visible<'_>) -> Vec<ArrayRef> {
         .collect();
     let told = |subject: &str| {
         let domain = subject.split(['.', '@']).next().unwrap_or_default();
-        domains.contains(domain) && !hidden.contains(subject)
+        subject == WHOLE_MESH || (domains.contains(domain) && !hidden.contains(subject))
     };
     let rows: Vec<_> = snapshot.problems.iter().filter(|p| told(&p.subject)).collect();
     vec![

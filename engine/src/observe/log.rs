@@ -2,8 +2,10 @@
 //!
 //! Start reading at [`QueryLog::hand_in`].
 
+use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
 
@@ -13,6 +15,8 @@ use crate::state::{LoggedQuery, StateStore};
 
 /// Records written in one transaction.
 const AT_ONCE: usize = 256;
+/// Time after which records that could not be written are tried again, when nobody hands in another.
+const AGAIN: Duration = Duration::from_secs(5);
 
 /// The log of one engine.
 #[derive(Debug)]
@@ -41,7 +45,7 @@ impl QueryLog {
     pub(crate) fn start(&self) {
         self.queue.get_or_init(|| {
             let (queue, messages) = mpsc::channel(self.queue_length);
-            tokio::spawn(write(Arc::clone(&self.state), messages));
+            tokio::spawn(write(Arc::clone(&self.state), messages, self.queue_length));
             queue
         });
     }
@@ -61,7 +65,7 @@ impl QueryLog {
         self.state.queries(principal, products).await
     }
 
-    /// Waits until everything that was handed in is written.
+    /// Waits until everything that was handed in is written, or was tried in vain.
     pub(crate) async fn flush(&self) {
         let Some(queue) = self.queue.get() else { return };
         let (done, written) = oneshot::channel();
@@ -73,25 +77,52 @@ impl QueryLog {
 }
 
 /// Writes what comes, many at a time, until the log is dropped.
-async fn write(state: Arc<StateStore>, mut messages: mpsc::Receiver<Message>) {
+///
+/// - `most`: records that are kept while the database does not answer; the oldest are lost first.
+async fn write(state: Arc<StateStore>, mut messages: mpsc::Receiver<Message>, most: usize) {
     let mut batch = Vec::with_capacity(AT_ONCE);
-    while messages.recv_many(&mut batch, AT_ONCE).await > 0 {
-        let mut records = Vec::with_capacity(batch.len());
+    let mut records = VecDeque::new();
+    loop {
+        let received = if records.is_empty() {
+            Some(messages.recv_many(&mut batch, AT_ONCE).await)
+        } else {
+            tokio::time::timeout(AGAIN, messages.recv_many(&mut batch, AT_ONCE)).await.ok()
+        };
         let mut waiting = Vec::new();
         for message in batch.drain(..) {
             match message {
-                Message::Record(record) => records.push(*record),
+                Message::Record(record) => records.push_back(*record),
                 Message::Flush(done) => waiting.push(done),
             }
         }
-        if !records.is_empty()
-            && let Err(error) = state.put_queries(&records).await
-        {
-            tracing::warn!(records = records.len(), error = %error.report(), "records of queries were not written");
-        }
+        write_all(&state, &mut records, most).await;
         for done in waiting {
             // Whoever asked may be gone.
             let _ = done.send(());
         }
+        if received == Some(0) {
+            return;
+        }
+    }
+}
+
+/// Writes records, the oldest first; those that a database which does not answer cannot take yet stay.
+async fn write_all(state: &StateStore, records: &mut VecDeque<QueryRecord>, most: usize) {
+    while !records.is_empty() && state.may_answer() {
+        let some: Vec<QueryRecord> = records.iter().take(AT_ONCE).cloned().collect();
+        match state.put_queries(&some).await {
+            Err(error) if state.is_out() => {
+                tracing::warn!(waiting = records.len(), error = %error.report(), "records of queries are not written yet");
+                break;
+            }
+            Err(error) => tracing::warn!(lost = some.len(), error = %error.report(), "records of queries were lost"),
+            Ok(()) => {}
+        }
+        records.drain(..some.len());
+    }
+    let lost = records.len().saturating_sub(most);
+    if lost > 0 {
+        records.drain(..lost);
+        tracing::warn!(lost, "the oldest records of queries were lost: too many wait for the database");
     }
 }

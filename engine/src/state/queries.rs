@@ -2,13 +2,14 @@
 //!
 //! Start reading at [`StateStore::queries`].
 
+use std::borrow::Cow;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use sqlx::sqlite::SqliteRow;
-use sqlx::{Row as _, Sqlite, Transaction};
+use sqlx::{AssertSqlSafe, ColumnIndex, Decode, Row, Type};
 
 use super::StateStore;
+use super::database::with_pool;
 use crate::error::Result;
 use crate::observe::record::QueryRecord;
 
@@ -56,6 +57,31 @@ pub struct Consumer {
     pub last_at: i64,
 }
 
+/// One query: fourteen values, as [`bind_record`] gives them.
+const INSERT: &str = "INSERT INTO query (query_id, started_at, duration_us, principal, purpose, statement, versions, rows, \
+     rows_read, bytes, requests, outcome, error_kind, error) \
+     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14) RETURNING seq";
+
+/// A statement with the values of [`INSERT`].
+macro_rules! bind_record {
+    ($query:expr, $record:expr) => {
+        $query
+            .bind($record.query_id.to_string())
+            .bind($record.started_at.as_microsecond())
+            .bind(micros($record.duration))
+            .bind(text(&$record.principal))
+            .bind($record.purpose.as_deref().map(text))
+            .bind(text(&$record.statement))
+            .bind(serde_json::to_string(&$record.versions).unwrap_or_default())
+            .bind(count($record.rows))
+            .bind(count($record.rows_read))
+            .bind(count($record.bytes))
+            .bind(count($record.requests))
+            .bind($record.outcome.word())
+            .bind($record.error.as_ref().map(|(kind, _)| kind.word()))
+            .bind($record.error.as_ref().map(|(_, said)| text(said)))
+    };
+}
 impl StateStore {
     /// Writes records, all or none, and removes what is past its end.
     pub(crate) async fn put_queries(&self, records: &[QueryRecord]) -> Result<()> {
@@ -63,19 +89,38 @@ impl StateStore {
     }
 
     async fn put_queries_at(&self, records: &[QueryRecord], now: Timestamp) -> Result<()> {
-        let pool = self.pool().await?;
-        let mut transaction = pool.begin_with("BEGIN IMMEDIATE").await.map_err(|error| self.unavailable(error))?;
-        for record in records {
-            insert(&mut transaction, record).await.map_err(|error| self.unavailable(error))?;
-        }
         let oldest = now.as_microsecond().saturating_sub(micros(self.query_retention));
-        sqlx::query("DELETE FROM query WHERE started_at < ? OR seq <= (SELECT max(seq) FROM query) - ?")
-            .bind(oldest)
-            .bind(self.query_records)
-            .execute(&mut *transaction)
-            .await
-            .map_err(|error| self.unavailable(error))?;
-        transaction.commit().await.map_err(|error| self.unavailable(error))
+        with_pool!(&self.database, pool => async {
+            let mut transaction = pool.begin_with(self.database.begin()).await?;
+            for record in records {
+                let insert = sqlx::query_scalar(INSERT);
+                let seq: i64 = bind_record!(insert, record).fetch_one(&mut *transaction).await?;
+                for (product, major) in record.versions.products.keys().filter_map(|key| product_of(key)) {
+                    sqlx::query("INSERT INTO query_product (seq, product, major) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING")
+                        .bind(seq)
+                        .bind(product)
+                        .bind(count(major))
+                        .execute(&mut *transaction)
+                        .await?;
+                }
+            }
+            sqlx::query("DELETE FROM query WHERE started_at < $1 OR seq <= (SELECT max(seq) FROM query) - $2")
+                .bind(oldest)
+                .bind(self.query_records)
+                .execute(&mut *transaction)
+                .await?;
+            transaction.commit().await
+        })
+    }
+
+    /// Whether it is worth while to write now.
+    pub(crate) fn may_answer(&self) -> bool {
+        self.database.may_answer()
+    }
+
+    /// Whether what could not be written may be written later.
+    pub(crate) fn is_out(&self) -> bool {
+        self.database.is_out()
     }
 
     /// The queries that are remembered, the newest first: those of `principal`, and those that read one of `products`.
@@ -86,16 +131,15 @@ impl StateStore {
     /// [`crate::Failure::Unavailable`] when the database does not answer.
     pub async fn queries(&self, principal: &str, products: &[String]) -> Result<Vec<LoggedQuery>> {
         let products = serde_json::Value::from(products.to_vec()).to_string();
-        let rows = sqlx::query(
-            "SELECT * FROM query WHERE principal = ?1 OR seq IN \
-             (SELECT seq FROM query_product WHERE product IN (SELECT value FROM json_each(?2))) ORDER BY seq DESC",
-        )
-        .bind(principal)
-        .bind(products)
-        .fetch_all(self.pool().await?)
-        .await
-        .map_err(|error| self.unavailable(error))?;
-        rows.iter().map(logged).collect::<sqlx::Result<_>>().map_err(|error| self.unavailable(error))
+        let asked = format!(
+            "SELECT * FROM query WHERE principal = $1 OR seq IN \
+             (SELECT seq FROM query_product WHERE product IN ({})) ORDER BY seq DESC",
+            self.database.listed()
+        );
+        with_pool!(&self.database, pool => async {
+            let rows = sqlx::query(AssertSqlSafe(asked.as_str())).bind(principal).bind(&products).fetch_all(pool).await?;
+            rows.iter().map(logged).collect::<sqlx::Result<Vec<_>>>()
+        })
     }
 
     /// Who reads a major version of a product, as far as is remembered; most queries first.
@@ -105,52 +149,26 @@ impl StateStore {
     /// # Errors
     /// [`crate::Failure::Unavailable`] when the database does not answer.
     pub async fn consumers(&self, product: &str, major: u64) -> Result<Vec<Consumer>> {
-        let rows: Vec<(String, i64, i64)> = sqlx::query_as(
-            "SELECT principal, count(*), max(started_at) FROM query JOIN query_product USING (seq) \
-             WHERE product = ? AND major = ? AND outcome <> 'failed' GROUP BY principal ORDER BY 2 DESC, 1",
-        )
-        .bind(product)
-        .bind(i64::try_from(major).unwrap_or(i64::MAX))
-        .fetch_all(self.pool().await?)
-        .await
-        .map_err(|error| self.unavailable(error))?;
+        let rows: Vec<(String, i64, i64)> = with_pool!(&self.database, pool => {
+            sqlx::query_as(
+                "SELECT principal, count(*), max(started_at) FROM query JOIN query_product USING (seq) \
+                 WHERE product = $1 AND major = $2 AND outcome <> 'failed' GROUP BY principal ORDER BY 2 DESC, 1",
+            )
+            .bind(product)
+            .bind(count(major))
+            .fetch_all(pool)
+        })?;
         Ok(rows.into_iter().map(|(principal, queries, last_at)| Consumer { principal, queries, last_at }).collect())
     }
 }
 
-async fn insert(transaction: &mut Transaction<'_, Sqlite>, record: &QueryRecord) -> sqlx::Result<()> {
-    let count = |number: u64| i64::try_from(number).unwrap_or(i64::MAX);
-    let versions = serde_json::to_string(&record.versions).unwrap_or_default();
-    let done = sqlx::query(
-        "INSERT INTO query (query_id, started_at, duration_us, principal, purpose, statement, versions, rows, rows_read, \
-         bytes, requests, outcome, error_kind, error) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-    )
-    .bind(record.query_id.to_string())
-    .bind(record.started_at.as_microsecond())
-    .bind(micros(record.duration))
-    .bind(&record.principal)
-    .bind(&record.purpose)
-    .bind(&record.statement)
-    .bind(versions)
-    .bind(count(record.rows))
-    .bind(count(record.rows_read))
-    .bind(count(record.bytes))
-    .bind(count(record.requests))
-    .bind(record.outcome.word())
-    .bind(record.error.as_ref().map(|(kind, _)| kind.word()))
-    .bind(record.error.as_ref().map(|(_, text)| text))
-    .execute(&mut **transaction)
-    .await?;
-    for key in record.versions.products.keys() {
-        let Some((product, major)) = product_of(key) else { continue };
-        sqlx::query("INSERT OR IGNORE INTO query_product (seq, product, major) VALUES (?, ?, ?)")
-            .bind(done.last_insert_rowid())
-            .bind(product)
-            .bind(count(major))
-            .execute(&mut **transaction)
-            .await?;
-    }
-    Ok(())
+/// A text as every database can hold it: PostgreSQL refuses the character zero.
+fn text(said: &str) -> Cow<'_, str> {
+    if said.contains('\0') { Cow::Owned(said.replace('\0', "\u{FFFD}")) } else { Cow::Borrowed(said) }
+}
+
+fn count(number: u64) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
 }
 
 /// `domain.product` and the major version in a key of the version vector: `domain.product@1`, `domain.product.table@1`,
@@ -167,7 +185,13 @@ fn micros(duration: Duration) -> i64 {
     i64::try_from(duration.as_micros()).unwrap_or(i64::MAX)
 }
 
-fn logged(row: &SqliteRow) -> sqlx::Result<LoggedQuery> {
+fn logged<'r, R: Row>(row: &'r R) -> sqlx::Result<LoggedQuery>
+where
+    &'static str: ColumnIndex<R>,
+    i64: Decode<'r, R::Database> + Type<R::Database>,
+    String: Decode<'r, R::Database> + Type<R::Database>,
+    Option<String>: Decode<'r, R::Database> + Type<R::Database>,
+{
     let duration: i64 = row.try_get("duration_us")?;
     Ok(LoggedQuery {
         query_id: row.try_get("query_id")?,
@@ -193,6 +217,7 @@ mod tests {
     use crate::error::Kind;
     use crate::observe::record::Outcome;
     use crate::settings::Settings;
+    use crate::state::tests::Place;
     use crate::version::{Version, VersionVector};
 
     fn record(principal: &str, product: &str, second: i64) -> QueryRecord {
@@ -221,63 +246,77 @@ mod tests {
 
     #[tokio::test]
     async fn a_caller_sees_own_queries_and_those_over_products_that_are_told() {
-        let folder = tempfile::tempdir().unwrap();
-        let state = StateStore::new(folder.path(), &Settings::default());
-        let mut failed = record("ann", "shop.orders@1", 3);
-        failed.outcome = Outcome::Failed;
-        failed.error = Some((Kind::Unavailable, "gone".to_owned()));
-        let records = [
-            record("ann", "shop.orders@1", 1),
-            record("bob", "shop.orders.items@2", 2),
-            failed,
-            record("eve", "hr.pay@1", 4),
-        ];
-        state.put_queries_at(&records, at(5)).await.unwrap();
-        let whose =
-            |queries: Vec<LoggedQuery>| queries.into_iter().map(|q| (q.principal, q.outcome)).collect::<Vec<_>>();
-        let pair = |who: &str, outcome: &str| (who.to_owned(), outcome.to_owned());
-        let own = whose(state.queries("ann", &[]).await.unwrap());
-        assert_eq!(own, [pair("ann", "failed"), pair("ann", "finished")]);
-        let owner = whose(state.queries("olga", &["shop.orders".to_owned()]).await.unwrap());
-        assert_eq!(owner, [pair("ann", "failed"), pair("bob", "finished"), pair("ann", "finished")]);
-        assert_eq!(whose(state.queries("nobody", &[]).await.unwrap()), []);
-        let error = state.queries("ann", &[]).await.unwrap()[0].clone();
-        assert_eq!((error.error_kind.as_deref(), error.error.as_deref()), (Some("unavailable"), Some("gone")));
+        for place in Place::all().await {
+            let state = place.open(Settings::default());
+            let mut failed = record("ann", "shop.orders@1", 3);
+            failed.outcome = Outcome::Failed;
+            failed.error = Some((Kind::Unavailable, "gone".to_owned()));
+            let records = [
+                record("ann", "shop.orders@1", 1),
+                record("bob", "shop.orders.items@2", 2),
+                failed,
+                record("eve", "hr.pay@1", 4),
+            ];
+            state.put_queries_at(&records, at(5)).await.unwrap();
+            let whose =
+                |queries: Vec<LoggedQuery>| queries.into_iter().map(|q| (q.principal, q.outcome)).collect::<Vec<_>>();
+            let pair = |who: &str, outcome: &str| (who.to_owned(), outcome.to_owned());
+            let own = whose(state.queries("ann", &[]).await.unwrap());
+            assert_eq!(own, [pair("ann", "failed"), pair("ann", "finished")]);
+            let owner = whose(state.queries("olga", &["shop.orders".to_owned()]).await.unwrap());
+            assert_eq!(owner, [pair("ann", "failed"), pair("bob", "finished"), pair("ann", "finished")]);
+            assert_eq!(whose(state.queries("nobody", &[]).await.unwrap()), []);
+            let error = state.queries("ann", &[]).await.unwrap()[0].clone();
+            assert_eq!((error.error_kind.as_deref(), error.error.as_deref()), (Some("unavailable"), Some("gone")));
+        }
     }
 
     #[tokio::test]
     async fn consumers_are_counted_by_major_version() {
-        let folder = tempfile::tempdir().unwrap();
-        let state = StateStore::new(folder.path(), &Settings::default());
-        let records = [
-            record("ann", "shop.orders@1", 1),
-            record("bob", "shop.orders@1", 2),
-            record("bob", "shop.orders.items@1 version 7", 3),
-            record("cat", "shop.orders@2", 4),
-        ];
-        state.put_queries_at(&records, at(5)).await.unwrap();
-        let consumers = state.consumers("shop.orders", 1).await.unwrap();
-        let told: Vec<_> = consumers.iter().map(|c| (c.principal.as_str(), c.queries, c.last_at)).collect();
-        assert_eq!(told, [("bob", 2, 3_000_000), ("ann", 1, 1_000_000)]);
+        for place in Place::all().await {
+            let state = place.open(Settings::default());
+            let records = [
+                record("ann", "shop.orders@1", 1),
+                record("bob", "shop.orders@1", 2),
+                record("bob", "shop.orders.items@1 version 7", 3),
+                record("cat", "shop.orders@2", 4),
+            ];
+            state.put_queries_at(&records, at(5)).await.unwrap();
+            let consumers = state.consumers("shop.orders", 1).await.unwrap();
+            let told: Vec<_> = consumers.iter().map(|c| (c.principal.as_str(), c.queries, c.last_at)).collect();
+            assert_eq!(told, [("bob", 2, 3_000_000), ("ann", 1, 1_000_000)]);
+        }
     }
 
     #[tokio::test]
     async fn the_log_ends_by_age_and_by_count() {
-        let folder = tempfile::tempdir().unwrap();
-        let mut settings = Settings::default();
-        settings.state.query_retention.0 = Duration::from_secs(100);
-        settings.state.query_records = 3;
-        let state = StateStore::new(folder.path(), &settings);
-        let many: Vec<QueryRecord> = (0..5).map(|second| record("ann", "a.b@1", second)).collect();
-        state.put_queries_at(&many, at(5)).await.unwrap();
-        let starts = |queries: Vec<LoggedQuery>| queries.iter().map(|q| q.started_at / 1_000_000).collect::<Vec<_>>();
-        assert_eq!(starts(state.queries("ann", &[]).await.unwrap()), [4, 3, 2]);
-        state.put_queries_at(&[record("ann", "a.b@1", 103)], at(103)).await.unwrap();
-        assert_eq!(starts(state.queries("ann", &[]).await.unwrap()), [103, 4, 3]);
-        assert_eq!(
-            state.consumers("a.b", 1).await.unwrap()[0].queries,
-            3,
-            "the products of removed queries go with them"
-        );
+        for place in Place::all().await {
+            let mut settings = Settings::default();
+            settings.state.query_retention.0 = Duration::from_secs(100);
+            settings.state.query_records = 3;
+            let state = place.open(settings);
+            let many: Vec<QueryRecord> = (0..5).map(|second| record("ann", "a.b@1", second)).collect();
+            state.put_queries_at(&many, at(5)).await.unwrap();
+            let starts =
+                |queries: Vec<LoggedQuery>| queries.iter().map(|q| q.started_at / 1_000_000).collect::<Vec<_>>();
+            assert_eq!(starts(state.queries("ann", &[]).await.unwrap()), [4, 3, 2]);
+            state.put_queries_at(&[record("ann", "a.b@1", 103)], at(103)).await.unwrap();
+            assert_eq!(starts(state.queries("ann", &[]).await.unwrap()), [103, 4, 3]);
+            assert_eq!(
+                state.consumers("a.b", 1).await.unwrap()[0].queries,
+                3,
+                "the products of removed queries go with them"
+            );
+        }
+    }
+
+    #[tokio::test]
+    async fn a_text_with_the_character_zero_is_kept_without_it() {
+        for place in Place::all().await {
+            let state = place.open(Settings::default());
+            let zero = QueryRecord { statement: "SELECT '\0'".to_owned(), ..record("ann", "a.b@1", 1) };
+            state.put_queries_at(&[zero], at(2)).await.unwrap();
+            assert_eq!(state.queries("ann", &[]).await.unwrap()[0].statement, "SELECT '\u{FFFD}'");
+        }
     }
 }

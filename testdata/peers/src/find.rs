@@ -1,6 +1,6 @@
 //! Finds the programs that tests need, where `cargo xtask test` put them.
 //!
-//! Start reading at [`s3_program`].
+//! Start reading at [`s3_program`] and [`postgres_folder`].
 
 use std::path::PathBuf;
 
@@ -24,6 +24,33 @@ pub fn s3_program() -> Result<PathBuf> {
         Some(program) => Ok(program),
         None => bail!("the S3 server \"{name}\" is missing; run `cargo xtask test`, or install it with `{INSTALL_S3}`"),
     }
+}
+
+/// Where PostgreSQL's programs are: the folder that `MESHWEAVE_TEST_POSTGRES` names, else Debian's newest, else on the path.
+///
+/// # Errors
+/// When they are nowhere; the message names the Debian package.
+pub fn postgres_folder() -> Result<PathBuf> {
+    let mut places: Vec<PathBuf> = variable("MESHWEAVE_TEST_POSTGRES").map(PathBuf::from).into_iter().collect();
+    places.extend(debian_postgres());
+    if let Some(path) = variable("PATH") {
+        places.extend(std::env::split_paths(&path));
+    }
+    match places.into_iter().find(|place| ["initdb", "postgres", "psql"].iter().all(|name| place.join(name).is_file()))
+    {
+        Some(folder) => Ok(folder),
+        None => bail!("PostgreSQL is missing; run `cargo xtask test`, or install it with `apt-get install postgresql`"),
+    }
+}
+
+/// `/usr/lib/postgresql/*/bin`, the newest version first.
+fn debian_postgres() -> Vec<PathBuf> {
+    let folders = std::fs::read_dir("/usr/lib/postgresql").into_iter().flatten().filter_map(Result::ok);
+    let mut versions: Vec<(u32, PathBuf)> = folders
+        .filter_map(|folder| Some((folder.file_name().to_str()?.parse().ok()?, folder.path().join("bin"))))
+        .collect();
+    versions.sort();
+    versions.into_iter().rev().map(|(_, folder)| folder).collect()
 }
 
 /// The interpreter of the tests' Python environment.

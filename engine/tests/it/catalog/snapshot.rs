@@ -80,9 +80,19 @@ async fn a_wrong_mesh_document_is_an_error_with_its_place() {
         ("apiVersion: meshweave/v1\nkind: Mesh\nname: x\ncatalogue: {}\n", ":4:1", "unknown key `catalogue`"),
         ("apiVersion: meshweave/v2\nkind: Mesh\nname: x\n", "mesh.yaml", "apiVersion \"meshweave/v2\" is not known"),
         (
-            "apiVersion: meshweave/v1\nkind: Mesh\nname: x\ncatalog: {source: {postgres: {url_env: X}}}\n",
+            "apiVersion: meshweave/v1\nkind: Mesh\nname: x # url_env\ncatalog:\n  source: {postgres: {url_env: X}}\n",
+            "mesh.yaml:5:23",
+            "the catalog's variable X is not set",
+        ),
+        (
+            "apiVersion: meshweave/v1\nkind: Mesh\nname: x\ncatalog: {source: {oracle: x}}\n",
             "mesh.yaml",
-            "the catalog source `postgres` is not offered in this version",
+            "the catalog source `oracle` is not offered in this version",
+        ),
+        (
+            "apiVersion: meshweave/v1\nkind: Mesh\nname: x\ncatalog: {source: postgres}\n",
+            "mesh.yaml",
+            "names no variable",
         ),
         ("apiVersion: meshweave/v1\nkind: Mesh\nname: x\ncatalog: {source: sqlite}\n", "mesh.yaml", "names no file"),
     ] {
@@ -94,6 +104,22 @@ async fn a_wrong_mesh_document_is_an_error_with_its_place() {
     }
     let nowhere = Catalog::open(std::path::Path::new("/nonexistent/mesh"), &Settings::default()).await.unwrap_err();
     assert_eq!(nowhere.kind(), Kind::InvalidConfiguration);
+}
+
+#[tokio::test]
+async fn a_url_that_was_written_into_the_mesh_document_is_not_repeated() {
+    const URL: &str = "'postgres://ann:secret@db/mesh'";
+    for source in [
+        format!("{{postgres: {URL}}}"),
+        format!("{{postgres: {{url_env: {URL}}}}}"),
+        format!("{{postgres: {{url: {URL}}}}}"),
+    ] {
+        let mesh = Mesh::new(&format!("{{source: {source}}}"));
+        let error = Catalog::open(mesh.path(), &Settings::default()).await.unwrap_err();
+        assert_eq!(error.kind(), Kind::InvalidConfiguration);
+        let told = format!("{error:?} {} {:?}", error.report(), error.hint());
+        assert!(told.contains("mesh.yaml") && !told.contains("secret"), "{told}");
+    }
 }
 
 #[tokio::test]

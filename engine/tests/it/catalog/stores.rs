@@ -1,30 +1,41 @@
-//! The conformance suite of catalog stores: every promise of `CatalogStore`, over the folder and over SQLite.
+//! The conformance suite of catalog stores: every promise of `CatalogStore`, over the folder, SQLite and PostgreSQL.
 
 use std::path::Path;
 use std::sync::Arc;
 
 use meshweave_contract::types::LogicalType;
 use meshweave_engine::catalog::folder::FolderStore;
+use meshweave_engine::catalog::postgres::PostgresStore;
 use meshweave_engine::catalog::sqlite::SqliteStore;
 use meshweave_engine::catalog::{CatalogStore, Record, ResolvedColumn, ResolvedColumns, ResolvedTableColumns};
+use meshweave_engine::settings::{Environment, Settings};
 use meshweave_engine::{Failure, Kind};
+use meshweave_test_peers::{Database, PostgresServer};
 
 use super::support::id;
 
 /// How one kind of store is opened; twice means two processes.
-#[derive(Clone, Copy)]
 enum Backend {
     Folder,
     Sqlite,
+    Postgres(Database),
 }
 
 impl Backend {
-    async fn open(self, folder: &Path) -> Arc<dyn CatalogStore> {
+    async fn open(&self, folder: &Path) -> Arc<dyn CatalogStore> {
         match self {
             Self::Folder => Arc::new(FolderStore::new(folder)),
             Self::Sqlite => Arc::new(SqliteStore::open(&folder.join("catalog.db")).await.unwrap()),
+            Self::Postgres(database) => {
+                Arc::new(PostgresStore::open("URL", "mesh.yaml:4", &reaching(&database.url())).await.unwrap())
+            }
         }
     }
+}
+
+/// Settings of a process in whose environment `URL` is a database's.
+fn reaching(url: &str) -> Settings {
+    Settings { environment: Environment::new([("URL".to_owned(), url.to_owned())]), ..Settings::default() }
 }
 
 /// One test per promise and store.
@@ -42,6 +53,14 @@ macro_rules! conformance {
             async fn $promise() {
                 let folder = tempfile::tempdir().unwrap();
                 super::$promise(super::Backend::Sqlite, folder.path()).await;
+            })*
+        }
+        mod postgres {
+            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $promise() {
+                let folder = tempfile::tempdir().unwrap();
+                let database = super::PostgresServer::database().await.unwrap();
+                super::$promise(super::Backend::Postgres(database), folder.path()).await;
             })*
         }
     };
@@ -325,6 +344,19 @@ async fn a_database_of_a_newer_program_is_refused() {
     .await
     .unwrap();
     let error = SqliteStore::open(&file).await.unwrap_err();
+    assert_eq!(error.kind(), Kind::Unavailable);
+    assert!(error.report().contains("migration 99"), "{}", error.report());
+}
+
+#[tokio::test]
+async fn a_shared_database_of_a_newer_program_is_refused() {
+    let database = PostgresServer::database().await.unwrap();
+    let settings = reaching(&database.url());
+    drop(PostgresStore::open("URL", "mesh.yaml:4", &settings).await.unwrap());
+    let later = "INSERT INTO meshweave_catalog_migrations (version, description, success, checksum, execution_time) \
+                 VALUES (99, 'later', TRUE, ''::bytea, 0)";
+    database.sql(later).unwrap();
+    let error = PostgresStore::open("URL", "mesh.yaml:4", &settings).await.unwrap_err();
     assert_eq!(error.kind(), Kind::Unavailable);
     assert!(error.report().contains("migration 99"), "{}", error.report());
 }

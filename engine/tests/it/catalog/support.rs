@@ -77,7 +77,7 @@ impl Mesh {
             Arc::new(Fake { format: "delta", ..Fake::default() }),
         ]);
         let views = Views;
-        let state = StateStore::new(self.path(), &Settings::default());
+        let state = StateStore::new(self.path(), &Settings::default()).unwrap();
         let registrar = Registrar {
             catalog,
             connectors: &connectors,
