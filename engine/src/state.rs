@@ -106,8 +106,8 @@ impl StateStore {
         let expires_at = now.as_second().saturating_add_unsigned(self.retention.as_secs());
         with_pool!(&self.database, pool => async {
             sqlx::query(
-                "INSERT INTO manifest (hash, body, expires_at) VALUES ($1, $2, $3) ON CONFLICT (hash) DO UPDATE SET expires_at = \
-                 CASE WHEN excluded.expires_at > manifest.expires_at THEN excluded.expires_at ELSE manifest.expires_at END",
+                "INSERT INTO manifest (hash, body, expires_at) VALUES ($1, $2, $3) \
+                 ON CONFLICT (hash) DO UPDATE SET expires_at = excluded.expires_at WHERE manifest.expires_at < excluded.expires_at",
             )
             .bind(hash)
             .bind(text.as_ref())
