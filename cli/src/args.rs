@@ -14,7 +14,7 @@ use meshweave_engine::Principal;
 #[derive(Debug, Parser)]
 #[command(name = "meshweave", version, max_term_width = 100, arg_required_else_help = true)]
 #[command(after_help = "Start with `meshweave demo`: it makes a small mesh and joins products of three domains.\n\
-    Exit codes: 0 ok, 1 internal, 2 usage or configuration, 3 invalid contract, 4 denied, 6 a promise is not kept, \
+    Exit codes: 0 ok, 1 internal, 2 usage or configuration, 3 invalid contract, 4 denied, 5 breaking change, 6 a promise is not kept, \
     7 not found, 8 unavailable or timed out, 9 a limit, 130 cancelled.")]
 pub(crate) struct Cli {
     /// Options of every command.
@@ -92,18 +92,31 @@ pub(crate) enum Command {
     Demo(Demo),
     /// Validate contract files without touching storage
     Check(Check),
+    /// Show what registering would do, what changes for consumers, and whom it would break
+    Plan(Plan),
     /// Register product versions: storage prefix, schema, catalog record
     Register(Register),
     /// List the data products you may find
     Products(Products),
     /// Tell everything a product's contract says
     Describe(Describe),
-    /// Run one SQL statement over data products
+    /// Find products by words in their names, tags, columns and descriptions
+    Search(Search),
+    /// Run SQL over data products: one statement, or a session on a terminal
     Sql(Sql),
     /// Serve the mesh over Arrow Flight SQL
     Serve(Serve),
     /// Show every setting of meshweave.yaml: its value here, and what it means
     Settings(SettingsPage),
+    /// Print the completions of a shell: `meshweave completions bash > /etc/bash_completion.d/meshweave`
+    Completions {
+        /// Which shell
+        #[arg(value_name = "SHELL")]
+        shell: clap_complete::Shell,
+    },
+    /// Print the manual page, for `man -l`
+    #[command(hide = true)]
+    Man,
 }
 
 /// `meshweave settings`
@@ -133,6 +146,17 @@ pub(crate) struct Check {
     pub(crate) paths: Vec<PathBuf>,
 }
 
+/// `meshweave plan`
+#[derive(Debug, Args)]
+pub(crate) struct Plan {
+    /// Contract files, or folders of them
+    #[arg(value_name = "FILE|DIR", required = true)]
+    pub(crate) paths: Vec<PathBuf>,
+    /// Where the product lies, when its contract does not say
+    #[arg(long, value_name = "URL")]
+    pub(crate) storage: Option<String>,
+}
+
 /// `meshweave register`
 #[derive(Debug, Args)]
 pub(crate) struct Register {
@@ -158,6 +182,17 @@ pub(crate) struct Products {
     pub(crate) domain: Option<String>,
 }
 
+/// `meshweave search`
+#[derive(Debug, Args)]
+pub(crate) struct Search {
+    /// Every word must be found; one of four letters or more may be mistyped
+    #[arg(value_name = "WORD", required = true)]
+    pub(crate) words: Vec<String>,
+    /// Products that are shown at most
+    #[arg(long, value_name = "N", default_value_t = 20)]
+    pub(crate) limit: usize,
+}
+
 /// `meshweave describe`
 #[derive(Debug, Args)]
 pub(crate) struct Describe {
@@ -165,14 +200,26 @@ pub(crate) struct Describe {
     #[arg(value_name = "PRODUCT[@VERSION]")]
     pub(crate) product: String,
     /// Print the contract's original text, byte for byte
-    #[arg(long)]
+    #[arg(long, conflicts_with = "export")]
     pub(crate) contract: bool,
+    /// Print the product in a standard's form, as YAML, or as JSON with `--output json`
+    #[arg(long, value_name = "STANDARD")]
+    pub(crate) export: Option<Standard>,
+}
+
+/// A standard that a product can be written in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Standard {
+    /// Open Data Contract Standard 3.2: one document per output port.
+    Odcs,
+    /// Open Data Product Standard 1.1: the product, which refers to its contracts.
+    Odps,
 }
 
 /// `meshweave sql`
 #[derive(Debug, Args)]
 pub(crate) struct Sql {
-    /// The statement; `-` reads it from stdin, as does leaving it away in a pipe
+    /// The statement; `-` reads it from stdin, as does leaving it away in a pipe. Left away on a terminal: a session
     #[arg(value_name = "SQL", conflicts_with = "file")]
     pub(crate) text: Option<String>,
     /// Read the statement from a file; `-` is stdin

@@ -121,7 +121,7 @@ fn as_json(error: &Error, query_id: Option<&str>) -> serde_json::Value {
         "hint": error.hint(),
         "query_id": query_id,
     });
-    if let Failure::InvalidContract { problems, .. } = error.failure() {
+    if let Failure::InvalidContract { problems, .. } | Failure::BreakingChange { problems, .. } = error.failure() {
         object["problems"] = json!(problems);
     }
     object
@@ -139,7 +139,7 @@ fn as_text(error: &Error, query_id: Option<&str>, style: Style) -> String {
     if !causes.is_empty() {
         text.push_str(&format!("{}\n", style.dim(causes)));
     }
-    if let Failure::InvalidContract { problems, .. } = error.failure() {
+    if let Failure::InvalidContract { problems, .. } | Failure::BreakingChange { problems, .. } = error.failure() {
         problems.iter().for_each(|problem| text.push_str(&format!("  {problem}\n")));
     }
     if let Some(hint) = error.hint().filter(|hint| !hint.is_empty()) {

@@ -64,7 +64,11 @@ fn start(cli: Cli, output: Output) -> Outcome {
 ///
 /// The command has a thread of the pool: one that waits for a full pipe must not keep Ctrl-C from being heard.
 async fn interruptible(cli: Cli, output: Output) -> Outcome {
-    let serves = matches!(cli.command, Command::Serve(_));
+    let hears_it_itself = match &cli.command {
+        Command::Serve(_) => true,
+        Command::Sql(args) => commands::sql::is_a_session(args),
+        _ => false,
+    };
     let mut command = JoinSet::new();
     command.spawn(async move { run(cli, output).await });
     let ended = async |command: &mut JoinSet<Outcome>| match command.join_next().await {
@@ -72,7 +76,7 @@ async fn interruptible(cli: Cli, output: Output) -> Outcome {
         Some(Err(error)) => Err(failure::internal("the command", error)),
         None => Ok(()),
     };
-    if serves {
+    if hears_it_itself {
         return ended(&mut command).await;
     }
     tokio::select! {
@@ -90,11 +94,15 @@ async fn run(cli: Cli, output: Output) -> Outcome {
     match cli.command {
         Command::Demo(args) => Box::pin(commands::demo::run(&args, global, output)).await,
         Command::Check(args) => commands::check::run(&args, global, output),
+        Command::Plan(args) => Box::pin(commands::plan::run(&args, global, output)).await,
         Command::Register(args) => Box::pin(commands::register::run(&args, global, output)).await,
         Command::Products(args) => Box::pin(commands::products::run(&args, global, output)).await,
         Command::Describe(args) => Box::pin(commands::describe::run(&args, global, output)).await,
+        Command::Search(args) => Box::pin(commands::search::run(&args, global, output)).await,
         Command::Sql(args) => Box::pin(commands::sql::run(&args, global, output)).await,
         Command::Serve(args) => Box::pin(commands::serve::run(&args, global, output)).await,
         Command::Settings(asked) => commands::settings::run(global, &asked, output),
+        Command::Completions { shell } => commands::manual::completions(shell, output),
+        Command::Man => commands::manual::page(output),
     }
 }

@@ -37,7 +37,7 @@ pub(crate) async fn close() {
 }
 
 /// An open mesh and who asks.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Session {
     /// The engine over the mesh.
     pub(crate) engine: Arc<Engine>,

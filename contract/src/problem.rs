@@ -75,6 +75,7 @@ codes! {
     BAD_LOCATION = "bad-location", "A storage location is not a URL.";
     BAD_NAME = "bad-name", "A domain, product or table name holds characters that a name may not hold.";
     BAD_NUMBER = "bad-number", "A value is not a number of the kind that stands here.";
+    BAD_PROPERTY = "bad-property", "A custom property named `meshweave.…` holds what does not fit the field that it sets.";
     BAD_REFERENCE = "bad-reference", "A reference to another product is not `domain.product`, `domain.product.table` or a column of it.";
     BAD_SCHEMA = "bad-schema", "An Avro or JSON schema cannot be read as columns.";
     BAD_TYPE = "bad-type", "The type of a column is not known.";
@@ -97,13 +98,15 @@ codes! {
     SYNTAX = "syntax", "The text is not YAML or JSON.";
     TAG = "tag", "A YAML tag asks for a type that contracts do not have.";
     TOO_DEEP = "too-deep", "Blocks are nested deeper than 64 levels.";
-    TOO_LARGE = "too-large", "The text is larger than 1 MiB.";
+    TOO_LARGE = "too-large", "The text is larger than 1 MiB, a key longer than 1024 bytes, or what a reference stands for is too much.";
+    TOO_MANY = "too-many", "The document has more than 1000 problems; the others are not told.";
     UNKNOWN_COLUMN = "unknown-column", "A rule, key or partition names a column that the table does not declare.";
     UNKNOWN_FORM = "unknown-form", "The document is none of the contract forms that are read.";
     UNKNOWN_KEY = "unknown-key", "A key that this form does not have.";
     UNKNOWN_RULE = "unknown-rule", "A quality rule that is kept but that nothing here knows how to run.";
     UNKNOWN_TABLE = "unknown-table", "A rule or reference names a table that the product does not declare.";
     UNKNOWN_TYPE = "unknown-type", "A column type that is kept as written; any stored type will do.";
+    UNKNOWN_VARIABLE = "unknown-variable", "A location holds a variable without a default; it is left to the domain's template.";
 }
 
 #[cfg(test)]

@@ -136,7 +136,21 @@ pub enum LogicalType {
     Any,
 }
 
+/// The deepest type that a contract may promise, in levels of lists, maps and structs. As JSON each level takes up to four, and
+/// readers of JSON stop at 128.
+pub const MAX_TYPE_DEPTH: usize = 24;
+
 impl LogicalType {
+    /// How many levels of lists, maps and structs stand inside each other; none for a plain type.
+    pub fn depth(&self) -> usize {
+        match self {
+            Self::List { item, .. } => 1 + item.depth(),
+            Self::Map { key, value, .. } => 1 + key.depth().max(value.depth()),
+            Self::Struct { fields } => 1 + fields.iter().map(|f| f.logical_type.depth()).max().unwrap_or_default(),
+            _ => 0,
+        }
+    }
+
     /// Whether values stored as `stored` keep the promise of `self` without loss.
     ///
     /// Equal types do; so do legal widenings (an `int32` file under an `int64` contract), abstract words
@@ -183,7 +197,7 @@ impl LogicalType {
     }
 
     /// Bits and signedness of a whole-number type.
-    fn whole_bits(&self) -> Option<(u8, bool)> {
+    pub(crate) fn whole_bits(&self) -> Option<(u8, bool)> {
         Some(match self {
             Self::Int8 => (8, true),
             Self::Int16 => (16, true),
@@ -197,7 +211,8 @@ impl LogicalType {
         })
     }
 
-    fn is_number(&self) -> bool {
+    /// Whether every value is a number.
+    pub(crate) fn is_number(&self) -> bool {
         self.whole_bits().is_some()
             || matches!(
                 self,

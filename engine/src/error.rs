@@ -29,6 +29,8 @@ pub enum Kind {
     InvalidQuery,
     /// A contract is wrong, or may not be registered.
     InvalidContract,
+    /// A new version would break those who rely on the product.
+    BreakingChange,
     /// A setting or a document of the mesh is wrong.
     InvalidConfiguration,
     /// Nobody, or nobody any more.
@@ -58,6 +60,7 @@ impl Kind {
             Self::NotFound => "not_found",
             Self::InvalidQuery => "invalid_query",
             Self::InvalidContract => "invalid_contract",
+            Self::BreakingChange => "breaking_change",
             Self::InvalidConfiguration => "invalid_configuration",
             Self::Unauthenticated => "unauthenticated",
             Self::Denied => "denied",
@@ -77,6 +80,7 @@ impl Kind {
             Self::Internal => 1,
             Self::InvalidQuery | Self::InvalidConfiguration | Self::Unsupported => 2,
             Self::InvalidContract => 3,
+            Self::BreakingChange => 5,
             Self::Denied | Self::Unauthenticated => 4,
             Self::ContractBroken => 6,
             Self::NotFound => 7,
@@ -138,6 +142,18 @@ pub enum Failure {
         message: String,
         /// One line each: file:line:column, code, what is wrong, how to mend it.
         problems: Vec<String>,
+    },
+    /// A new version takes away what consumers rely on, and is no new major version.
+    #[error("{message}")]
+    BreakingChange {
+        /// The product.
+        product: String,
+        /// What breaks what.
+        message: String,
+        /// One line each: every breaking change, and whom it would break.
+        problems: Vec<String>,
+        /// Which version it needs.
+        hint: Option<String>,
     },
     /// Somebody else changed the catalog at the same moment.
     #[error("the catalog changed while {what} was being registered")]
@@ -274,6 +290,7 @@ impl Error {
             Failure::InvalidQuery { .. } => Kind::InvalidQuery,
             Failure::InvalidConfiguration { .. } => Kind::InvalidConfiguration,
             Failure::InvalidContract { .. } => Kind::InvalidContract,
+            Failure::BreakingChange { .. } => Kind::BreakingChange,
             Failure::Denied { .. } => Kind::Denied,
             Failure::Unauthenticated { .. } => Kind::Unauthenticated,
             Failure::ContractBroken { .. } => Kind::ContractBroken,
@@ -293,6 +310,7 @@ impl Error {
         match self.failure() {
             Failure::ProductNotFound { product, .. }
             | Failure::Denied { product, .. }
+            | Failure::BreakingChange { product, .. }
             | Failure::ContractBroken { product, .. }
             | Failure::PinnedObjectChanged { product, .. } => Some(product),
             Failure::NameNotFound { product, .. } => product.as_deref(),
@@ -317,6 +335,7 @@ impl Error {
             Failure::InvalidQuery { hint, .. }
             | Failure::InvalidConfiguration { hint, .. }
             | Failure::Denied { hint, .. }
+            | Failure::BreakingChange { hint, .. }
             | Failure::ContractBroken { hint, .. }
             | Failure::Exhausted { hint, .. }
             | Failure::Unsupported { hint, .. } => hint.clone(),

@@ -213,7 +213,7 @@ impl From<Error> for Fault {
 fn code_of(kind: Kind) -> Code {
     match kind {
         Kind::NotFound => Code::NotFound,
-        Kind::InvalidQuery | Kind::InvalidContract => Code::InvalidArgument,
+        Kind::InvalidQuery | Kind::InvalidContract | Kind::BreakingChange => Code::InvalidArgument,
         Kind::Unauthenticated => Code::Unauthenticated,
         Kind::Denied => Code::PermissionDenied,
         Kind::ContractBroken | Kind::InvalidConfiguration => Code::FailedPrecondition,

@@ -13,13 +13,13 @@ use std::io::Write as _;
 use std::sync::Arc;
 
 use arrow::array::{ArrayRef, BooleanArray, RecordBatch, StringArray};
-use meshweave_contract::name;
+use meshweave_contract::{export, name};
 use meshweave_engine::catalog::{CatalogSnapshot, Entry, NamePart, Resolved};
 use meshweave_engine::policy::Action;
 use meshweave_engine::{Error, Failure};
 use serde_json::json;
 
-use crate::args::{Describe, Format, Global};
+use crate::args::{Describe, Format, Global, Standard};
 use crate::failure::{self, Fault, Outcome};
 use crate::output::Output;
 use crate::output::sink::Sink;
@@ -36,6 +36,9 @@ pub(crate) async fn run(args: &Describe, global: &Global, output: &Output) -> Ou
     if args.contract {
         return original(&entry);
     }
+    if let Some(standard) = args.export {
+        return output.print(&exported(&entry, standard, output.is_json())?);
+    }
     match output.format(None) {
         Format::Table => {
             output.print(&sheet::text(&entry, session.may(Action::Read, &entry), output.style(), output.width()))
@@ -51,6 +54,25 @@ fn original(entry: &Entry) -> Outcome {
     let written = sink.write_all(&entry.text);
     sink.check(written)?;
     sink.commit()
+}
+
+/// The product in the words of a standard; several contracts are several YAML documents, or a JSON array.
+fn exported(entry: &Entry, standard: Standard, as_json: bool) -> Outcome<String> {
+    let unwritable = |error| failure::internal("writing the product in the standard's form", error);
+    let documents = match standard {
+        Standard::Odps => vec![export::odps(&entry.product).map_err(unwritable)?],
+        Standard::Odcs => {
+            let contracts = export::odcs(&entry.product).map_err(unwritable)?;
+            contracts.into_iter().map(|contract| contract.document).collect()
+        }
+    };
+    Ok(match (documents.as_slice(), as_json) {
+        ([only], true) => format!("{}\n", only.json()),
+        (many, true) => {
+            format!("{:#}\n", many.iter().map(|document| document.value().clone()).collect::<serde_json::Value>())
+        }
+        (many, false) => many.iter().map(export::Document::yaml).collect::<Vec<_>>().join("---\n"),
+    })
 }
 
 /// Finds the product version that was named.

@@ -25,7 +25,7 @@ use crate::session::Session;
 /// One file and what is to be done with it.
 #[derive(Debug)]
 pub(crate) struct Task {
-    registration: Registration,
+    pub(super) registration: Registration,
     /// Whether it is a query over other products, which must be there first.
     depends: bool,
 }

@@ -1,4 +1,4 @@
-//! `sql`: one statement over data products, its answer in the format asked for.
+//! `sql`: one statement over data products, its answer in the format asked for; on a terminal without one, a session.
 //!
 //! In: a statement from the command line, a file or stdin, and its parameters. Out: rows on stdout or in a file.
 //! Holds always:
@@ -8,8 +8,11 @@
 //!
 //! Start reading at [`run`].
 
+mod complete;
 mod footer;
 mod params;
+mod repl;
+mod split;
 
 use std::io::{IsTerminal as _, Read as _};
 use std::path::Path;
@@ -32,19 +35,48 @@ use crate::session::Session;
 /// # Errors
 /// Every kind: the statement's, the products', the output's.
 pub(crate) async fn run(args: &Sql, global: &Global, output: &Output) -> Outcome {
+    if is_a_session(args) {
+        return repl::run(args, global, output).await;
+    }
     let statement = Statement { sql: text(args)?, parameters: params::parse(&args.params)? };
     let format = output.format(args.out.as_deref());
     refuse_binary_on_a_terminal(format, args.out.as_deref())?;
     let session = Session::open(global).await?;
     let ctx = context(&session, args);
+    let how = How { format, out: args.out.as_deref(), max_rows: args.max_rows, told: output.talks_to_a_terminal() };
+    answer(&session, &ctx, &statement, &how, output).await
+}
+
+/// Whether a session is meant: no statement was given, and somebody sits at a terminal.
+pub(crate) fn is_a_session(args: &Sql) -> bool {
+    args.text.is_none() && args.file.is_none() && std::io::stdin().is_terminal()
+}
+
+/// How an answer is shown.
+struct How<'a> {
+    format: Format,
+    out: Option<&'a Path>,
+    max_rows: usize,
+    /// Whether what it cost is told behind it.
+    told: bool,
+}
+
+/// Runs one statement and writes its answer.
+async fn answer(
+    session: &Session,
+    ctx: &QueryContext,
+    statement: &Statement,
+    how: &How<'_>,
+    output: &Output,
+) -> Outcome {
     let started = Instant::now();
-    let answer = session.engine.query(&ctx, &statement).await.map_err(|error| Fault::in_query(error, &ctx))?;
+    let answer = session.engine.query(ctx, statement).await.map_err(|error| Fault::in_query(error, ctx))?;
     let footer = Footer::new(&answer, started);
-    let rows = match (format, args.out.as_deref()) {
-        (Format::Table, out) => table(answer, args.max_rows, out, output).await?,
+    let rows = match (how.format, how.out) {
+        (Format::Table, out) => table(answer, how.max_rows, out, output).await?,
         (format, out) => stream(answer, format, out).await?,
     };
-    if output.talks_to_a_terminal() {
+    if how.told {
         output.note(&footer.text(rows, output.error_style()));
     }
     Ok(())
@@ -57,10 +89,6 @@ fn text(args: &Sql) -> Outcome<String> {
             std::fs::read_to_string(file).map_err(|error| failure::file(file, "reading the statement", error))?
         }
         (Some(text), None) if text != "-" => text.clone(),
-        (None, None) if std::io::stdin().is_terminal() => {
-            let hint = "Write it as an argument, name a file with -f FILE, or pipe it in.";
-            return Err(failure::unusable("sql", "no statement was given", hint));
-        }
         _ => stdin()?,
     };
     if typed.trim().is_empty() {

@@ -94,3 +94,17 @@ fn what_may_not_be_found_does_not_exist() {
     let error = on_shared(&["describe", "identity.login_events", "--as", "stranger", "-o", "json"]).error(7);
     assert_eq!(error["kind"], "not_found");
 }
+
+#[test]
+fn products_are_written_in_the_standards_forms_and_read_back() {
+    let folder = tempfile::tempdir().unwrap();
+    for product in ["commerce.orders", "logistics.shipments", "customer.customer-lifetime-value", "sales.lineitem"] {
+        let contract = on_shared(&["describe", product, "--export", "odcs"]).ok();
+        assert!(contract.contains("apiVersion: v3.2.0") && contract.contains("kind: DataContract"), "{contract}");
+        let file = folder.path().join("contract.yaml");
+        std::fs::write(&file, contract).unwrap();
+        on_shared(&["check", crate::mesh::path(&file)]).ok();
+        let json = on_shared(&["describe", product, "--export", "odps", "-o", "json"]).json();
+        assert_eq!(json["kind"], "DataProduct", "{json}");
+    }
+}

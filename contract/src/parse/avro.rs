@@ -13,11 +13,12 @@ use apache_avro::Schema;
 use super::blocks::columns::Names;
 use super::node::Node;
 use super::report::Report;
+use super::tables::MAX_NAME;
 use super::value::Value;
 use super::{avro_faults, text};
 use crate::model::Column;
 use crate::problem::{Problem, code};
-use crate::types::{LogicalType as T, StructField, TimeUnit};
+use crate::types::{LogicalType as T, MAX_TYPE_DEPTH, StructField, TimeUnit};
 
 /// Fields and symbols that a schema may have when its named types are written out.
 const MAX_PARTS: usize = 100_000;
@@ -36,18 +37,27 @@ pub fn avro_columns(text: &[u8], file: &str) -> Result<Vec<Column>, Vec<Problem>
     if report.has_errors() { Err(report.finish()) } else { Ok(columns) }
 }
 
-fn columns(root: &Node, report: &mut Report) -> Vec<Column> {
+/// Reads an Avro schema whose root is a record.
+///
+/// # Errors
+/// Every problem, with its place in the text.
+pub(crate) fn avro_schema(text: &[u8], file: &str) -> Result<Schema, Vec<Problem>> {
+    let mut report = Report::new(file);
+    let schema = text::read(text, file, &mut report).and_then(|root| schema(&root, &mut report));
+    schema.ok_or_else(|| report.finish())
+}
+
+fn schema(root: &Node, report: &mut Report) -> Option<Schema> {
     avro_faults::find(root, report);
     if report.has_errors() {
-        return Vec::new();
+        return None;
     }
-    let schema = match Schema::parse(&root.json()) {
-        Ok(schema) => schema,
-        Err(error) => {
-            report.error(root.place, code::BAD_SCHEMA, format!("the schema is no Avro schema: {error}"), MEND);
-            return Vec::new();
-        }
-    };
+    let wrong = |error| format!("the schema is no Avro schema: {error}");
+    Schema::parse(&root.json()).map_err(|e| report.error(root.place, code::BAD_SCHEMA, wrong(e), MEND)).ok()
+}
+
+fn columns(root: &Node, report: &mut Report) -> Vec<Column> {
+    let Some(schema) = schema(root, report) else { return Vec::new() };
     let mut reader = Reader { named: HashMap::new(), open: Vec::new(), spent: 0 };
     reader.collect(&schema);
     let Schema::Record(record) = &schema else { return Vec::new() };
@@ -101,6 +111,14 @@ impl<'s> Reader<'s> {
         fields.take("name");
         let written = fields.take("type")?;
         let (logical_type, nullable) = self.nullable(&field.schema, &written, report)?;
+        if field.name.len() > MAX_NAME {
+            let what = format!("is of a field whose name has {} bytes", field.name.len());
+            written.error(code::BAD_COLUMN, &what, &format!("Use at most {MAX_NAME} bytes."), report);
+        }
+        if logical_type.depth() > MAX_TYPE_DEPTH {
+            let what = format!("is nested deeper than {MAX_TYPE_DEPTH} levels");
+            written.error(code::TOO_DEEP, &what, "Flatten this part of the schema.", report);
+        }
         let mut column = Column::new(&field.name, logical_type);
         column.nullable = nullable;
         column.declared_type = Some(match written.node.scalar() {

@@ -9,7 +9,7 @@ use serde_json::Value as Json;
 
 use super::node::{Entry, Place};
 use super::report::Report;
-use super::value::Value;
+use super::value::{Value, way};
 use crate::model::Custom;
 use crate::problem::code;
 
@@ -109,7 +109,7 @@ impl<'n> Fields<'n> {
     }
 
     fn path_of(&self, key: &str) -> String {
-        if self.path.is_empty() { key.to_owned() } else { format!("{}.{key}", self.path) }
+        way(&self.path, key)
     }
 
     /// Takes what nobody asked for: `custom` and `x-*` are given back, any other key is a problem.
@@ -170,9 +170,20 @@ impl<'n> Fields<'n> {
 
 /// Adds to `custom` without ever replacing what is there.
 pub(crate) fn keep(custom: &mut Custom, key: &str, value: Json) {
-    let mut name = key.to_owned();
-    while custom.contains_key(&name) {
-        name = format!("custom.{name}");
+    if !custom.contains_key(key) {
+        custom.insert(key.to_owned(), value);
+        return;
     }
-    custom.insert(name, value);
+    // The same key may collide many times; a free number is found by doubling, then by halving.
+    let name = |n: usize| if n < 2 { format!("custom.{key}") } else { format!("custom.{n}.{key}") };
+    let mut free = 1;
+    while custom.contains_key(&name(free)) {
+        free *= 2;
+    }
+    let mut taken = free / 2;
+    while free - taken > 1 {
+        let middle = taken + (free - taken) / 2;
+        *(if custom.contains_key(&name(middle)) { &mut taken } else { &mut free }) = middle;
+    }
+    custom.insert(name(free), value);
 }

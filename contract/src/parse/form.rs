@@ -6,16 +6,16 @@ use super::near::nearest;
 use super::node::{Kind, Node};
 use super::report::Report;
 use super::value::Value;
-use super::{form_a, form_b, form_c, odcs};
+use super::{Surroundings, form_a, form_b, form_c, odcs, odps};
 use crate::model::Product;
 use crate::problem::code;
 
 const FORMS: &str = "Read are: `apiVersion: datamesh.io/v1` with `kind: DataProduct`; `spec.version: \"1.0\"`; an object with \
-    `domain`, `product` and `version`; `apiVersion: v3.1.0` with `kind: DataContract` (ODCS); `apiVersion: meshweave/v1` with \
-    `kind: View` or `Materialization`.";
+    `domain`, `product` and `version`; `apiVersion: v3.2.0` with `kind: DataContract` (ODCS); `apiVersion: v1.1.0` with \
+    `kind: DataProduct` (ODPS); `apiVersion: meshweave/v1` with `kind: View` or `Materialization`.";
 
 /// The name of the form, and the product when nothing is wrong with it.
-pub(crate) fn read(root: &Node, report: &mut Report) -> (Option<String>, Option<Product>) {
+pub(crate) fn read(root: &Node, around: &Surroundings<'_>, report: &mut Report) -> (Option<String>, Option<Product>) {
     let value = Value::root(root);
     if !matches!(root.kind, Kind::Map(_)) {
         report.error(root.place, code::UNKNOWN_FORM, "the document is not a block of keys and values", FORMS);
@@ -29,7 +29,11 @@ pub(crate) fn read(root: &Node, report: &mut Report) -> (Option<String>, Option<
             (format!("meshweave/v1 {kind}"), form_a::definition(&value, kind == "Materialization", report))
         }
         (Some(api), Some("DataContract")) if odcs::is_known(api) => {
-            (format!("ODCS {}", api.trim_start_matches('v')), odcs::product(&value, report))
+            let given = odcs::Given { domain: around.domain, product: None };
+            (format!("ODCS {}", api.trim_start_matches('v')), odcs::product(&value, given, report))
+        }
+        (Some(api), Some("DataProduct")) if odps::is_known(api) => {
+            return (Some(format!("ODPS {}", api.trim_start_matches('v'))), odps::product(&value, around, report));
         }
         (None, None) if root.get("product").is_some() => ("JSON object".to_owned(), form_c::product(&value, report)),
         (None, None) if root.get("spec").is_some() || root.get("metadata").is_some() => {
@@ -57,7 +61,16 @@ fn unknown(root: &Node, api: Option<&str>, kind: Option<&str>, report: &mut Repo
         (None, Some(_)) => (root.place, "`apiVersion` is missing".to_owned()),
         (None, None) => (root.place, "the document is none of the forms that are read".to_owned()),
     };
-    let known = ["datamesh.io/v1", "meshweave/v1", "v3.1.0", "DataProduct", "View", "Materialization", "DataContract"];
+    let known = [
+        "datamesh.io/v1",
+        "meshweave/v1",
+        "v3.2.0",
+        "v1.1.0",
+        "DataProduct",
+        "View",
+        "Materialization",
+        "DataContract",
+    ];
     let odd = [api, kind].into_iter().flatten().find(|word| !known.contains(word));
     let near = odd.and_then(|word| nearest(word, known).into_iter().next());
     let mend = near.map_or_else(|| FORMS.to_owned(), |near| format!("Did you mean `{near}`? {FORMS}"));

@@ -8,8 +8,8 @@ use std::collections::HashSet;
 
 use super::node::{Entry, Kind, Node, Place, is_json_number};
 use super::report::Report;
-use super::text::MAX_DEPTH;
-use super::yaml::duplicate;
+use super::text::{MAX_DEPTH, MAX_KEY};
+use super::yaml::{duplicate, long_key};
 use crate::problem::code;
 
 /// Reads one JSON document; none when it is no JSON or nested too deep.
@@ -124,7 +124,9 @@ impl<'t> Reader<'t, '_> {
             }
             self.blank();
             let value = self.value()?;
-            if seen.insert(key.clone()) {
+            if key.len() > MAX_KEY {
+                long_key(&key, place, self.report);
+            } else if seen.insert(key.clone()) {
                 entries.push(Entry { key, place, value });
             } else {
                 duplicate(&key, place, self.report);

@@ -21,10 +21,12 @@ use crate::types::{LogicalType as T, StructField, TimeUnit};
 const MAX_DEPTH: usize = 32;
 /// Properties and allowed values that a schema may have when its references are written out.
 const MAX_PARTS: usize = 100_000;
+/// Keys that may be looked at to find what references stand for.
+const MAX_LOOKS: usize = 10_000_000;
 
 /// Puts the properties of an object schema into `table` as columns.
 pub(crate) fn table(value: &Value<'_>, table: &mut Table, report: &mut Report) {
-    let reader = Reader { root: value.node, spent: Cell::new(0) };
+    let reader = Reader { root: value.node, spent: Cell::new(0), looks: Cell::new(0) };
     let Some(mut fields) = value.fields(report) else { return };
     if let Some(kind) = fields.take("type")
         && kind.text(report).is_some_and(|text| text != "object")
@@ -71,6 +73,8 @@ struct Reader<'n> {
     root: &'n Node,
     /// Properties and allowed values so far; a reference may stand for a large schema many times.
     spent: Cell<usize>,
+    /// Keys that were looked at for references.
+    looks: Cell<usize>,
 }
 
 impl<'n> Reader<'n> {
@@ -128,13 +132,25 @@ impl<'n> Reader<'n> {
         self.spent.get() <= MAX_PARTS
     }
 
+    /// The entry of a map, counting what it takes to find it.
+    fn look(&self, node: &'n Node, key: &str) -> Option<&'n Node> {
+        if let Kind::Map(entries) = &node.kind {
+            self.looks.set(self.looks.get().saturating_add(entries.len()));
+        }
+        if self.looks.get() > MAX_LOOKS { None } else { node.get(key) }
+    }
+
     fn reference(&self, value: &Value<'n>, column: &mut Column, depth: usize, report: &mut Report) {
         let Some(text) = value.text(report) else { return };
         let path = text.strip_prefix("#/").or_else(|| (text == "#").then_some(""));
         let target = path.and_then(|path| {
             let steps = path.split('/').filter(|s| !s.is_empty()).map(|s| s.replace("~1", "/").replace("~0", "~"));
-            steps.into_iter().try_fold(self.root, |node, step| node.get(&step))
+            steps.into_iter().try_fold(self.root, |node, step| self.look(node, &step))
         });
+        if self.looks.get() > MAX_LOOKS {
+            let mend = "Split the schema.";
+            return value.error(code::TOO_LARGE, "is one of too many references into too large a schema", mend, report);
+        }
         match target {
             Some(node) => {
                 if depth == 0 {

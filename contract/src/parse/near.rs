@@ -5,13 +5,19 @@ use crate::name::fold;
 /// The candidates nearest to a mistyped name, nearest first, at most three; none that is too far away to be meant.
 ///
 /// Names are compared folded and without separators, so `primaryKey` is next to `primary_key`. A candidate is near when at
-/// most a third of its letters (and at least one) would have to change.
+/// most a third of its letters (and at least one) would have to change. A name longer than 64 letters is no slip of the finger, and
+/// nothing is near it.
 pub fn nearest<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str>) -> Vec<String> {
     let wanted = bare(name);
-    let allowed = (wanted.chars().count() / 3).max(1);
+    let length = wanted.chars().count();
+    if length > 64 {
+        return Vec::new();
+    }
+    let allowed = (length / 3).max(1);
     let mut near: Vec<(usize, &str)> = candidates
         .into_iter()
-        .filter(|candidate| *candidate != name)
+        .filter(|candidate| *candidate != name && candidate.len() <= 1024)
+        .filter(|candidate| bare(candidate).chars().count().abs_diff(length) <= allowed)
         .map(|candidate| (strsim::damerau_levenshtein(&wanted, &bare(candidate)), candidate))
         .filter(|(distance, candidate)| *distance <= allowed && *distance < bare(candidate).chars().count())
         .collect();

@@ -10,6 +10,7 @@ use crate::model::{
 };
 use crate::name::{ProductId, TableName};
 use crate::problem::code;
+use crate::standard::own::Own;
 
 /// Everything that the blocks of a document said.
 #[derive(Debug, Default)]
@@ -30,7 +31,26 @@ pub(crate) struct Parts {
     pub(crate) quota: Option<Quota>,
     pub(crate) body: Option<Body>,
     pub(crate) mentions: Vec<Mention>,
+    /// Tables that rules name themselves, with their places; looked up with the columns.
+    pub(crate) named_tables: Vec<(String, Place)>,
     pub(crate) freshness: Vec<(Span, Place)>,
+    /// Custom properties that set fields of the product, its port and its service levels.
+    pub(crate) own: Vec<Own>,
+    /// Those of rules, by the rule's position.
+    pub(crate) check_own: Vec<(usize, Vec<Own>)>,
+    /// Those of tables and columns, in the order of the product's tables.
+    pub(crate) table_own: Vec<TableOwn>,
+    /// Whether the document says in words of its own who may read.
+    pub(crate) access_in_words: bool,
+    /// What a form does to a product before fields are set by custom properties.
+    pub(crate) finish: Option<fn(&mut Product)>,
+}
+
+/// Custom properties that set fields of a table and of its columns, the latter by position.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct TableOwn {
+    pub(crate) table: Vec<Own>,
+    pub(crate) columns: Vec<(usize, Vec<Own>)>,
 }
 
 /// What `metadata` says of a product.
@@ -56,6 +76,7 @@ pub(crate) struct FoundTable {
     pub(crate) table: Table,
     /// Partitions that were found before the storage was.
     pub(crate) partitioning: Vec<Partitioning>,
+    pub(crate) own: TableOwn,
 }
 
 /// A column that some part of the document names; looked up when all tables are known.
@@ -80,7 +101,7 @@ impl FoundTable {
             relationships: Vec::new(),
             custom: Custom::new(),
         };
-        Some(Self { name, place, table, partitioning: Vec::new() })
+        Some(Self { name, place, table, partitioning: Vec::new(), own: TableOwn::default() })
     }
 }
 
@@ -89,6 +110,8 @@ impl Parts {
     pub(crate) fn product(mut self, report: &mut Report) -> Option<Product> {
         self.settle_freshness(report);
         let tables = super::tables::settle(&mut self, report);
+        let own = super::own::AllOwn::of(&mut self);
+        let finish = self.finish;
         let head = self.head;
         let port = OutputPort {
             name: self.port_name.unwrap_or_else(|| "main".to_owned()),
@@ -99,7 +122,7 @@ impl Parts {
             protocols: self.protocols,
             custom: self.port_custom,
         };
-        Some(Product {
+        let mut product = Product {
             id: head.id?,
             status: head.status,
             description: head.description,
@@ -117,7 +140,10 @@ impl Parts {
             quota: self.quota,
             body: self.body.unwrap_or(Body::Stored),
             custom: head.custom,
-        })
+        };
+        finish.iter().for_each(|finish| finish(&mut product));
+        own.set(&mut product, report);
+        Some(product)
     }
 
     /// Freshness may stand in two places; then both must say the same.

@@ -12,6 +12,8 @@ use crate::problem::code;
 
 /// The largest text that is read, in bytes.
 pub(crate) const MAX_BYTES: usize = 1024 * 1024;
+/// The longest key that is read, in bytes.
+pub(crate) const MAX_KEY: usize = 1024;
 /// The deepest nesting of blocks that is read.
 pub(crate) const MAX_DEPTH: usize = 64;
 
@@ -39,7 +41,9 @@ fn decode<'t>(bytes: &'t [u8], report: &mut Report) -> Option<&'t str> {
         report.error(start, code::TOO_LARGE, message, "Split the product, or move sample data out of the contract.");
         return None;
     }
-    if bytes.starts_with(&[0xFF, 0xFE]) || bytes.starts_with(&[0xFE, 0xFF]) {
+    // Text that starts with a letter and a zero byte, in either order, is UTF-16 without a mark.
+    let half_zero = matches!(bytes, [0, second, ..] if *second != 0) || matches!(bytes, [first, 0, ..] if *first != 0);
+    if bytes.starts_with(&[0xFF, 0xFE]) || bytes.starts_with(&[0xFE, 0xFF]) || half_zero {
         report.error(start, code::ENCODING, "the text is UTF-16", "Save the file as UTF-8.");
         return None;
     }

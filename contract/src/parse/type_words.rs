@@ -108,9 +108,14 @@ impl<'t> Reader<'t> {
         let tail = if arguments.is_empty() { String::new() } else { self.word() };
         let word = if tail.is_empty() { word } else { format!("{word} {tail}") };
         let mut spelled = plain(&word, &arguments)?;
+        let mut lists = self.depth;
         while self.rest.trim_start().starts_with("[]") {
             self.skip('[');
             self.skip(']');
+            lists += 1;
+            if lists > 32 {
+                return None;
+            }
             let item = Box::new(spelled.logical_type);
             spelled = Spelled { logical_type: T::List { item, item_nullable: true }, max_length: None };
         }

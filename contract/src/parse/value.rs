@@ -13,6 +13,17 @@ use super::words;
 use crate::model::Span;
 use crate::problem::code;
 
+/// The way to a key, for messages: long keys and long ways are cut, since every value of a document carries its own.
+pub(super) fn way(path: &str, key: &str) -> String {
+    let end = key.char_indices().nth(64).map_or(key.len(), |(end, _)| end);
+    let (key, more) = (&key[..end], if end < key.len() { "…" } else { "" });
+    match path.char_indices().rev().nth(200) {
+        _ if path.is_empty() => format!("{key}{more}"),
+        Some((start, _)) => format!("…{}.{key}{more}", &path[start..]),
+        None => format!("{path}.{key}{more}"),
+    }
+}
+
 /// A value with the way to it.
 #[derive(Debug, Clone)]
 pub(crate) struct Value<'n> {
@@ -93,7 +104,7 @@ impl<'n> Value<'n> {
         match &self.node.kind {
             Kind::Map(entries) => entries
                 .iter()
-                .map(|e| (e.key.as_str(), e.place, Value { path: format!("{}.{}", self.path, e.key), node: &e.value }))
+                .map(|e| (e.key.as_str(), e.place, Value { path: way(&self.path, &e.key), node: &e.value }))
                 .collect(),
             Kind::Scalar { .. } | Kind::List(_) => {
                 self.wrong(code::NOT_A_MAP, "is not a block of keys", "Write keys and values here.", report);
@@ -115,8 +126,9 @@ impl<'n> Value<'n> {
     /// `true` or `false`; `yes` and `no` are refused, since YAML 1.1 and 1.2 read them differently.
     pub(crate) fn flag(&self, report: &mut Report) -> Option<bool> {
         match &self.node.kind {
-            Kind::Scalar { text, quoted: false } if text == "true" => Some(true),
-            Kind::Scalar { text, quoted: false } if text == "false" => Some(false),
+            // The three spellings that YAML 1.2 has.
+            Kind::Scalar { text, quoted: false } if matches!(text.as_str(), "true" | "True" | "TRUE") => Some(true),
+            Kind::Scalar { text, quoted: false } if matches!(text.as_str(), "false" | "False" | "FALSE") => Some(false),
             _ => {
                 self.wrong(code::BAD_BOOLEAN, "is neither true nor false", "Write true or false, unquoted.", report);
                 None

@@ -22,6 +22,11 @@ pub(crate) fn span(text: &str) -> Result<Span, &'static str> {
     Ok(Span(span))
 }
 
+/// Whether a text is a span of time of some length.
+pub(crate) fn span_is_known(text: &str) -> bool {
+    span(text).is_ok()
+}
+
 /// A share of successful reads in parts per million: `99.9` and `99.9%` are percent, `0.999` is a fraction, a bare `1` is neither.
 pub(crate) fn availability(text: &str) -> Result<u32, &'static str> {
     let text = text.trim();

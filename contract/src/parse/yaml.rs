@@ -10,7 +10,7 @@ use saphyr_parser::{Event, Marker, Parser, ScalarStyle, Tag};
 
 use super::node::{Entry, Kind, Node, Place};
 use super::report::Report;
-use super::text::MAX_DEPTH;
+use super::text::{MAX_DEPTH, MAX_KEY};
 use crate::problem::code;
 
 /// Reads one YAML document; none when it is no YAML, is empty, or is nested too deep.
@@ -19,6 +19,10 @@ pub(crate) fn read(text: &str, report: &mut Report) -> Option<Node> {
     for event in Parser::new_from_str(text) {
         match event {
             Ok((event, span)) => builder.event(event, place(span.start), report)?,
+            Err(error) if error.info().contains("recursion limit") => {
+                too_deep(place(*error.marker()), report);
+                return None;
+            }
             Err(error) => {
                 let mend = "Mend the YAML here; the fault often lies on the line before.";
                 report.error(place(*error.marker()), code::SYNTAX, error.info().to_owned(), mend);
@@ -110,8 +114,7 @@ impl Builder {
 
     fn start(&mut self, open: Open, at: Place, report: &mut Report) -> Option<()> {
         if self.open.len() >= MAX_DEPTH {
-            let message = format!("blocks are nested deeper than {MAX_DEPTH} levels");
-            report.error(at, code::TOO_DEEP, message, "Flatten this part of the document.");
+            too_deep(at, report);
             return None;
         }
         self.open.push(open);
@@ -132,16 +135,31 @@ impl Builder {
     }
 }
 
+fn too_deep(at: Place, report: &mut Report) {
+    let message = format!("blocks are nested deeper than {MAX_DEPTH} levels");
+    report.error(at, code::TOO_DEEP, message, "Flatten this part of the document.");
+}
+
 fn as_key(node: Node, seen: &mut HashSet<String>, report: &mut Report) -> Key {
     let Kind::Scalar { text, .. } = node.kind else {
         report.error(node.place, code::BAD_KEY, "a key is a list or a block", "Write a plain word as the key.");
         return Key::Unusable;
     };
+    if text.len() > MAX_KEY {
+        long_key(&text, node.place, report);
+        return Key::Unusable;
+    }
     if !seen.insert(text.clone()) {
         duplicate(&text, node.place, report);
         return Key::Unusable;
     }
     Key::Text(text, node.place)
+}
+
+/// Reports a key that is longer than any name.
+pub(crate) fn long_key(key: &str, at: Place, report: &mut Report) {
+    let message = format!("a key has {} bytes, more than {MAX_KEY}", key.len());
+    report.error(at, code::TOO_LARGE, message, "Shorten the key.");
 }
 
 /// Reports a key that stands twice.

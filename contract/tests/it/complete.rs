@@ -6,15 +6,18 @@
 use std::collections::HashSet;
 
 use meshweave_contract::describe::describe;
+use meshweave_contract::export;
 use serde_json::Value;
 
 use crate::forms::{document, names, read};
 
 /// Words by which a form is recognised, and the fixed word that says a schema is a table.
-const STRUCTURE: [&str; 11] = [
+const STRUCTURE: [&str; 13] = [
     "apiVersion datamesh.io/v1",
     "apiVersion meshweave/v1",
     "apiVersion v3.1.0",
+    "apiVersion v3.2.0",
+    "apiVersion v1.0.0",
     "apiVersion v3.0.2",
     "kind DataProduct",
     "kind View",
@@ -87,6 +90,11 @@ fn lost(name: &str, drop_from_product: Option<&str>) -> Vec<String> {
     if drop_from_product.is_none() {
         // References are told as they were written; the product holds them in parts.
         kept.extend(describe(&product).into_iter().map(|item| item.value));
+        // What the standards say in words that the model has as values is written again in those words.
+        if name.starts_with("od") {
+            export::odcs(&product).unwrap().iter().for_each(|c| words(c.document.value(), &mut kept));
+            words(export::odps(&product).unwrap().value(), &mut kept);
+        }
     }
     let text = document(name);
     let document: Value = match name.ends_with(".json") {

@@ -43,6 +43,7 @@ fn form_of(name: &str) -> &'static str {
         name if name.starts_with("form-c.") => "JSON object",
         name if name.starts_with("odcs-3.1") => "ODCS 3.1.0",
         name if name.starts_with("odcs-3.0") => "ODCS 3.0.2",
+        name if name.starts_with("odps-1.0") => "ODPS 1.0.0",
         name if name.starts_with("view-") => "meshweave/v1 View",
         name if name.starts_with("materialization-") => "meshweave/v1 Materialization",
         other => panic!("{other} belongs to no form"),

@@ -7,7 +7,19 @@
 )]
 
 mod bad;
+mod compare;
 mod complete;
+mod export;
+mod foreign;
 mod forms;
+mod full;
+mod fuzz;
+mod generator;
 mod hash;
+mod hostile;
+mod judge;
 mod mutations;
+mod products;
+mod schema;
+mod spelling;
+mod values;

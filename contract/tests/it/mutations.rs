@@ -127,3 +127,19 @@ proptest! {
         read(text.as_bytes(), "any.json");
     }
 }
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 300, failure_persistence: None, ..ProptestConfig::default() })]
+
+    /// What somebody could have written by mistake is written for others and read back as the same.
+    #[test]
+    fn a_changed_document_survives_the_standards_if_it_is_one(which in any::<Index>(), changes in prop::collection::vec(change(), 1..3)) {
+        let all = names("");
+        let name = &all[which.index(all.len())];
+        let mut text = document(name);
+        changes.iter().for_each(|change| apply(&mut text, change));
+        if let Some(product) = parse(&text, name).product {
+            crate::export::check(name, &product);
+        }
+    }
+}

@@ -218,6 +218,13 @@ fn tables(product: &Product, resolved: Option<&ResolvedColumns>) -> Vec<Resolved
 }
 
 /// A table as its contract declares it: abstract types become concrete.
+/// A contract that is not registered yet, as it will be seen: with the domain's defaults, and its tables as SQL reads them.
+pub(super) fn seen(product: &Product, domain: &Domain, resolved: &ResolvedColumns) -> (Product, Vec<ResolvedTable>) {
+    let product = with_defaults(product.clone(), domain, Some(resolved));
+    let tables = tables(&product, Some(resolved));
+    (product, tables)
+}
+
 fn declared_table(table: &Table) -> ResolvedTable {
     let concrete = |c: &Column| Column { logical_type: c.logical_type.concrete(), ..c.clone() };
     let columns: Vec<Column> = table.columns.iter().map(concrete).collect();

@@ -8,6 +8,7 @@
 //! Start reading at [`CatalogSnapshot::resolve`].
 
 mod assemble;
+pub mod change;
 pub mod config;
 pub mod folder;
 mod maintain;
@@ -18,6 +19,7 @@ pub mod register;
 pub mod resolution;
 mod rows;
 pub mod schema_diff;
+pub mod search;
 pub mod sqlite;
 pub mod system;
 

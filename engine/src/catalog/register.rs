@@ -16,6 +16,7 @@ use meshweave_contract::name::{ProductId, fold};
 use meshweave_contract::parse::{Parsed, canonical_hash, nearest, parse};
 use meshweave_contract::problem::Severity;
 
+use super::change::{self, ChangeReport};
 use super::resolution::{Resolution, StoredTable, placed, resolve_columns, with_schema_file};
 use super::{
     Catalog, CatalogSnapshot, CatalogStore, Domain, Record, ResolvedColumn, ResolvedColumns, ResolvedTableColumns,
@@ -26,6 +27,7 @@ use crate::context::QueryContext;
 use crate::engine::Engine;
 use crate::error::{Error, Failure, Result};
 use crate::policy::{Action, Decision, PolicyEngine};
+use crate::state::StateStore;
 use crate::types::columns_of;
 
 /// How often an append is tried again when somebody registered something else at the same moment.
@@ -57,6 +59,8 @@ pub struct Registered {
     pub schema_report: Vec<String>,
     /// What deserves a look but does not stop.
     pub warnings: Vec<String>,
+    /// What differs from the registered version before it; none for the first one.
+    pub change: Option<ChangeReport>,
 }
 
 /// Tells the columns of a view's query: planning's part of a registration.
@@ -83,14 +87,27 @@ impl Engine {
     /// [`crate::Failure::InvalidContract`], [`crate::Failure::Denied`] (location outside the domain's prefixes, or not the owner's team),
     /// [`crate::Failure::CatalogConflict`], [`crate::Failure::Unavailable`]; nothing is half done then.
     pub async fn register(&self, ctx: &QueryContext, registration: &Registration) -> Result<Registered> {
-        let registrar = Registrar {
+        self.registrar().register(ctx, registration).await
+    }
+
+    /// Tells what a registration would do and what it would change for consumers, also when it would be refused for that.
+    ///
+    /// # Errors
+    /// As [`Self::register`], except [`crate::Failure::BreakingChange`]: see [`ChangeReport::refused`].
+    pub async fn plan_registration(&self, ctx: &QueryContext, registration: &Registration) -> Result<Registered> {
+        let registration = Registration { dry_run: true, ..registration.clone() };
+        self.registrar().consider(ctx, &registration).await.map(|considered| considered.done)
+    }
+
+    fn registrar(&self) -> Registrar<'_> {
+        Registrar {
             catalog: &self.catalog,
             connectors: &self.connectors,
             policy: self.policy.as_ref(),
             views: self,
+            state: &self.state,
             document_size: self.settings.storage.document_size.0,
-        };
-        registrar.register(ctx, registration).await
+        }
     }
 
     /// Resolves contracts that were put into the mesh folder by hand; see [`super::resolution::resolve_pending`].
@@ -114,6 +131,8 @@ pub struct Registrar<'a> {
     pub policy: &'a dyn PolicyEngine,
     /// The columns of views.
     pub views: &'a dyn ViewColumns,
+    /// Who queries which product.
+    pub state: &'a StateStore,
     /// Largest schema file that is read, bytes.
     pub document_size: u64,
 }
@@ -122,6 +141,19 @@ impl std::fmt::Debug for Registrar<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Registrar").field("catalog", self.catalog).finish_non_exhaustive()
     }
+}
+
+/// What a registration comes to, before anything is made.
+struct Considered {
+    done: Registered,
+    /// What is to be made; none for a version that is registered already.
+    new: Option<New>,
+}
+
+struct New {
+    resolution: Resolution,
+    record: Record,
+    catalog_version: u64,
 }
 
 /// A contract that was read.
@@ -139,6 +171,18 @@ impl Registrar<'_> {
     /// # Errors
     /// As [`Engine::register`].
     pub async fn register(&self, ctx: &QueryContext, registration: &Registration) -> Result<Registered> {
+        let Considered { done, new } = self.consider(ctx, registration).await?;
+        if let Some(refusal) = done.change.as_ref().and_then(|change| change.refusal(&registration.file)) {
+            return Err(refusal);
+        }
+        if let Some(new) = new.filter(|_| !registration.dry_run) {
+            self.provision_and_append(&new.resolution, &new.record, new.catalog_version).await?;
+        }
+        Ok(done)
+    }
+
+    /// Everything that comes before something is made.
+    async fn consider(&self, ctx: &QueryContext, registration: &Registration) -> Result<Considered> {
         let Some(store) = self.catalog.store() else {
             return Err(Failure::Unsupported {
                 what: "registering in a catalog that never changes".to_owned(),
@@ -152,7 +196,7 @@ impl Registrar<'_> {
         contract.product.id.name.domain = domain.name.clone();
         self.may_register(ctx, &contract.product, &domain)?;
         if let Some(unchanged) = already(&snapshot, &contract)? {
-            return Ok(unchanged);
+            return Ok(Considered { done: unchanged, new: None });
         }
         check_names(&snapshot, &contract.product)?;
         let resolution = self.resolve(ctx, registration, &contract.product, &domain).await?;
@@ -162,14 +206,14 @@ impl Registrar<'_> {
             steps: Vec::new(),
             schema_report: resolution.report.clone(),
             warnings: contract.warnings.iter().chain(&resolution.warnings).cloned().collect(),
+            change: None,
         };
         let resolved = resolution.record(&contract.product);
+        let (product, tables) = assemble::seen(&contract.product, &domain, &resolved);
+        done.change = change::report(&snapshot, self.state, &product, &tables, &mut done.warnings).await;
         done.steps = steps(&resolution, &resolved, store.as_ref(), registration.dry_run);
-        if !registration.dry_run {
-            let record = record(ctx, registration, &contract, resolved);
-            self.provision_and_append(&resolution, &record, snapshot.version).await?;
-        }
-        Ok(done)
+        let record = record(ctx, registration, &contract, resolved);
+        Ok(Considered { done, new: Some(New { resolution, record, catalog_version: snapshot.version }) })
     }
 
     fn may_register(&self, ctx: &QueryContext, product: &Product, domain: &Domain) -> Result<()> {
@@ -357,6 +401,7 @@ fn already(snapshot: &CatalogSnapshot, contract: &Contract) -> Result<Option<Reg
         steps: vec![format!("catalog: {id} is registered with the same contract")],
         schema_report: Vec::new(),
         warnings: contract.warnings.clone(),
+        change: None,
     }))
 }
 

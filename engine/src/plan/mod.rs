@@ -16,6 +16,7 @@ mod names;
 mod parameters;
 mod parse;
 mod pin;
+mod reads;
 mod system;
 mod tokens;
 
@@ -43,6 +44,7 @@ use crate::version::VersionVector;
 use decide::Decisions;
 use names::{Resolution, Resolver, Scope, Target};
 use parse::{Listing, Request};
+pub(crate) use reads::names_in;
 pub(crate) use tokens::lower_first;
 
 /// Grants, pins and plans one statement.

@@ -47,7 +47,7 @@ pub struct LoggedQuery {
 }
 
 /// One who reads a product, as the query log knows.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 pub struct Consumer {
     /// Who.
     pub principal: String,

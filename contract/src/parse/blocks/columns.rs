@@ -58,11 +58,15 @@ pub(crate) fn table_key(
     parts: &mut Parts,
     report: &mut Report,
 ) {
+    let mut index: HashMap<String, usize> = HashMap::new();
+    for (i, column) in table.columns.iter().enumerate() {
+        index.entry(column.name.clone()).or_insert(i);
+    }
     for (item, position) in value.one_or_many().into_iter().zip(1..) {
         let Some(column) = item.text(report) else { continue };
         let mention = Mention { table: name.map(str::to_owned), column: column.to_owned(), place: item.place() };
         parts.mentions.push(mention);
-        if let Some(column) = table.columns.iter_mut().find(|c| c.name == column) {
+        if let Some(column) = index.get(column).and_then(|i| table.columns.get_mut(*i)) {
             column.key_position = Some(position);
             column.nullable = false;
         }
@@ -287,9 +291,15 @@ fn primary_key(column: &mut Column, value: &Value<'_>, next_key: &mut u32, repor
     let position = match value.node.scalar() {
         Some("true") => Some(*next_key),
         Some("false") => return,
-        _ => value.whole(report).and_then(|p| u32::try_from(p).ok()).filter(|p| *p > 0),
+        _ => {
+            let Some(whole) = value.whole(report) else { return };
+            u32::try_from(whole).ok().filter(|p| *p > 0)
+        }
     };
-    let Some(position) = position else { return };
+    let Some(position) = position else {
+        let mend = "Write true, or the column's place in the key, from 1.";
+        return value.error(code::BAD_NUMBER, "is no place in a key", mend, report);
+    };
     *next_key = position.saturating_add(1).max(*next_key);
     column.key_position = Some(position);
     column.nullable = false;

@@ -32,12 +32,17 @@ fn domain_name(value: &Value<'_>, report: &mut Report) -> Option<DomainName> {
     let name = DomainName::new(text)
         .map_err(|e| value.error(code::BAD_NAME, &format!("is no name: {e}"), NAME, report))
         .ok()?;
-    if RESERVED_DOMAINS.contains(&fold(text).as_str()) {
-        let what = format!("takes the name `{text}`, which belongs to the engine");
+    not_reserved(&name, value, report).then_some(name)
+}
+
+/// Whether a domain may bear this name; reports one that belongs to the engine.
+pub(crate) fn not_reserved(name: &DomainName, value: &Value<'_>, report: &mut Report) -> bool {
+    let is_free = !RESERVED_DOMAINS.contains(&fold(name.as_str()).as_str());
+    if !is_free {
+        let what = format!("takes the name `{name}`, which belongs to the engine");
         value.error(code::RESERVED_NAME, &what, "Give the domain another name.", report);
-        return None;
     }
-    Some(name)
+    is_free
 }
 
 /// A semantic version.
@@ -126,8 +131,7 @@ fn lifecycle(value: &Value<'_>, custom: &mut Custom, report: &mut Report) -> Lif
 /// An RFC 3339 date or timestamp, as written.
 pub(crate) fn date(value: &Value<'_>, report: &mut Report) -> Option<String> {
     let text = value.text(report)?;
-    let known = text.parse::<jiff::civil::Date>().is_ok_and(|d| d.to_string() == text)
-        || text.parse::<jiff::Timestamp>().is_ok();
+    let known = date_is_known(text);
     if !known {
         let mend = "Write 2027-01-31 or 2027-01-31T00:00:00Z.";
         value.error(code::BAD_DATE, &format!("is no date or timestamp: `{text}`"), mend, report);
@@ -135,15 +139,25 @@ pub(crate) fn date(value: &Value<'_>, report: &mut Report) -> Option<String> {
     known.then(|| text.to_owned())
 }
 
+/// Whether a text is an RFC 3339 date or timestamp.
+pub(crate) fn date_is_known(text: &str) -> bool {
+    text.parse::<jiff::civil::Date>().is_ok_and(|d| d.to_string() == text) || text.parse::<jiff::Timestamp>().is_ok()
+}
+
 /// `domain.product` or `domain.product@major`, as written.
 fn product_reference(value: &Value<'_>, report: &mut Report) -> Option<String> {
     let text = value.text(report)?;
-    let (name, major) = text.split_once('@').map_or((text, None), |(n, m)| (n, Some(m)));
-    let named = name.split_once('.').is_some_and(|(d, p)| ProductName::new(d, p).is_ok());
-    let versioned = major.is_none_or(|m| m.parse::<u64>().is_ok());
-    if !(named && versioned) {
+    let known = reference_is_known(text);
+    if !known {
         let mend = "Write domain.product or domain.product@2.";
         value.error(code::BAD_REFERENCE, &format!("is no reference to a product: `{text}`"), mend, report);
     }
-    (named && versioned).then(|| text.to_owned())
+    known.then(|| text.to_owned())
+}
+
+/// Whether a text is `domain.product` or `domain.product@major`.
+pub(crate) fn reference_is_known(text: &str) -> bool {
+    let (name, major) = text.split_once('@').map_or((text, None), |(n, m)| (n, Some(m)));
+    let named = name.split_once('.').is_some_and(|(d, p)| ProductName::new(d, p).is_ok());
+    named && major.is_none_or(|m| m.parse::<u64>().is_ok())
 }

@@ -116,12 +116,13 @@ pub(crate) fn check(value: &Value<'_>, table: Option<&str>, parts: &mut Parts, r
     }
     let column = fields.take("column");
     let columns = fields.take("columns");
-    let own_table = fields.text("table", report);
+    let own_table = fields.take("table").and_then(|v| Some((v.text(report)?.to_owned(), v.place())));
+    parts.named_tables.extend(own_table.clone());
     let threshold = fields.take("threshold");
     let mut check = empty(rule.as_ref().and_then(|r| r.text(report)).unwrap_or_default());
     check.severity = fields.text("severity", report);
     check.description = fields.text("description", report);
-    check.table = own_table.or_else(|| table.map(str::to_owned));
+    check.table = own_table.map(|(table, _)| table).or_else(|| table.map(str::to_owned));
     check.column = column.as_ref().and_then(|c| mention(c, check.table.as_deref(), parts, report));
     for item in columns.iter().flat_map(Value::one_or_many) {
         mention(&item, check.table.as_deref(), parts, report);
@@ -172,12 +173,8 @@ fn judge(value: &Value<'_>, fields: &Fields<'_>, check: &Check, report: &mut Rep
         report.error(fields.place, code::BAD_CHECK, what, format!("Add `{}: …`.", rule.one_of[0]));
     }
     if check.metric == "completeness" && check.threshold.is_some_and(|t| t > 1.0) {
-        report.error(
-            fields.place,
-            code::BAD_FRACTION,
-            "completeness is more than all of the rows",
-            "Write at most 100%.",
-        );
+        let at = fields.look("threshold").map_or(fields.place, |v| v.place());
+        report.error(at, code::BAD_FRACTION, "completeness is more than all of the rows", "Write at most 100%.");
     }
     values_are_a_list(fields, report);
 }

@@ -11,6 +11,12 @@ use crate::model::{Custom, InputPort, Partitioning, Quota, StorageSpec, Upstream
 use crate::name::{DomainName, LocalName, fold};
 use crate::problem::code;
 
+/// The longest location, in bytes; what object stores take as a key is shorter.
+const MAX_LOCATION: usize = 2048;
+
+/// The longest name of a port, in bytes.
+const MAX_PORT: usize = 128;
+
 /// The `storage` block: a format and a location, or the names of a warehouse and a catalog that the domain's template turns into them.
 pub(crate) fn storage(value: &Value<'_>, found: &mut FoundTable, parts: &mut Parts, report: &mut Report) {
     let Some(mut fields) = value.fields(report) else { return };
@@ -70,22 +76,38 @@ fn granularity(value: &Value<'_>, report: &mut Report) -> Option<String> {
 /// A URL; a secret in it is a problem.
 pub(crate) fn location(value: &Value<'_>, report: &mut Report) -> Option<String> {
     let text = value.text(report)?;
+    // A location may stand for every table of a contract.
+    if text.len() > MAX_LOCATION {
+        let what = format!("has {} bytes, more than {MAX_LOCATION}", text.len());
+        value.error(code::BAD_LOCATION, &what, "Shorten the URL.", report);
+        return None;
+    }
+    match location_fault(text) {
+        None => return Some(text.to_owned()),
+        Some(code::CREDENTIALS) => {
+            let mend = "Remove the user and the password; the domain's configuration names the credentials.";
+            value.error(code::CREDENTIALS, "holds credentials", mend, report);
+        }
+        Some(code) => {
+            let mend = "Write a URL, such as s3://bucket/folder/ or file://./data/folder/.";
+            value.error(code, &format!("is no URL: `{text}`"), mend, report);
+        }
+    }
+    None
+}
+
+/// What is wrong with a location: the code of the problem; none when it is a URL without a secret.
+pub(crate) fn location_fault(text: &str) -> Option<&'static str> {
     let scheme = text.split_once("://").filter(|(s, rest)| {
         let letters = |c: char| c.is_ascii_alphanumeric() || "+-.".contains(c);
         s.starts_with(|c: char| c.is_ascii_alphabetic()) && s.chars().all(letters) && !rest.is_empty()
     });
-    let Some((scheme, rest)) = scheme else {
-        let mend = "Write a URL, such as s3://bucket/folder/ or file://./data/folder/.";
-        value.error(code::BAD_LOCATION, &format!("is no URL: `{text}`"), mend, report);
-        return None;
-    };
+    let Some((scheme, rest)) = scheme else { return Some(code::BAD_LOCATION) };
     let authority = rest.split('/').next().unwrap_or_default();
-    if scheme != "file" && authority.contains('@') {
-        let mend = "Remove the user and the password; the domain's configuration names the credentials.";
-        value.error(code::CREDENTIALS, "holds credentials", mend, report);
-        return None;
-    }
-    Some(text.to_owned())
+    let before = authority.rsplit_once('@').map(|(before, _)| before)?;
+    // Azure writes `abfss://container@account/`; a user's name there would bring a password.
+    let is_container = matches!(scheme, "abfs" | "abfss" | "wasb" | "wasbs") && !before.contains([':', '@']);
+    (scheme != "file" && !is_container).then_some(code::CREDENTIALS)
 }
 
 /// `interoperability: {protocols, lineage: {upstream}}`.
@@ -149,6 +171,11 @@ pub(crate) fn input_ports(value: &Value<'_>, report: &mut Report) -> Vec<InputPo
         fields.finish_into(&mut custom, report);
         let Some(value) = name else { continue };
         let Some(name) = value.text(report).map(str::to_owned) else { continue };
+        if name.len() > MAX_PORT {
+            let what = format!("has {} bytes, more than {MAX_PORT}", name.len());
+            value.error(code::BAD_NAME, &what, "Shorten the name of the port.", report);
+            continue;
+        }
         if !seen.insert(fold(&name)) {
             value.error(code::DUPLICATE_NAME, "names a second port alike", "Give each port its own name.", report);
         }
@@ -168,4 +195,26 @@ pub(crate) fn quota(value: &Value<'_>, report: &mut Report) -> Option<Quota> {
         scanned_bytes_per_day: bytes.and_then(|v| whole(v, report)),
         custom: fields.finish(report),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{code, location_fault};
+
+    #[test]
+    fn a_container_is_no_user() {
+        let cases = [
+            ("s3://data/orders/", None),
+            ("file:///srv/a@b/", None),
+            ("abfss://lake@account.dfs.core.windows.net/orders/", None),
+            ("abfss://lake:secret@account.dfs.core.windows.net/", Some(code::CREDENTIALS)),
+            ("s3://key@bucket/", Some(code::CREDENTIALS)),
+            ("postgres://me:secret@host/db", Some(code::CREDENTIALS)),
+            ("/srv/orders", Some(code::BAD_LOCATION)),
+            ("s3://", Some(code::BAD_LOCATION)),
+        ];
+        for (location, expected) in cases {
+            assert_eq!(location_fault(location), expected, "{location}");
+        }
+    }
 }

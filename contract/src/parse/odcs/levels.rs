@@ -10,9 +10,9 @@ use super::super::parts::{Mention, Parts};
 use super::super::report::Report;
 use super::super::value::Value;
 use super::super::words;
-use super::known_only;
 use crate::model::Span;
 use crate::problem::code;
+use crate::standard::keys::LEVELS;
 
 /// One promise with what it is about.
 struct Level<'n> {
@@ -24,7 +24,8 @@ struct Level<'n> {
 
 /// Reads the promises.
 pub(super) fn levels(value: &Value<'_>, default_element: Option<&str>, parts: &mut Parts, report: &mut Report) {
-    let levels: Vec<Level<'_>> = value.items(report).iter().filter_map(|item| level(item, report)).collect();
+    LEVELS.check(value, report);
+    let levels: Vec<Level<'_>> = value.one_or_many().iter().filter_map(|item| level(item, report)).collect();
     let has_freshness = levels.iter().any(|l| l.property == "freshness");
     for level in &levels {
         match level.property {
@@ -41,12 +42,11 @@ pub(super) fn levels(value: &Value<'_>, default_element: Option<&str>, parts: &m
     parts.service_levels.custom.insert("slaProperties".to_owned(), value.json());
 }
 
+/// One promise, whose shape was checked; a value of nothing promises nothing.
 fn level<'n>(item: &Value<'n>, report: &mut Report) -> Option<Level<'n>> {
-    let known =
-        ["id", "property", "value", "valueExt", "unit", "element", "driver", "description", "scheduler", "schedule"];
-    let mut fields = known_only(item, &known, report)?;
-    let property = fields.need("property", "Name the property, such as freshness.", report)?.text(report)?;
-    let value = fields.need("value", "Give the property a value.", report)?;
+    let mut fields = item.fields(report)?;
+    let property = fields.take("property")?.node.scalar()?;
+    let value = fields.take("value")?;
     Some(Level { property, value, unit: fields.take("unit"), element: fields.take("element") })
 }
 

@@ -5,58 +5,59 @@
 //!
 //! Start reading at [`property`].
 
+use serde_json::Value as Json;
+
 use super::super::blocks::columns::Names;
 use super::super::fields::{Fields, keep};
+use super::super::node::Node;
 use super::super::report::Report;
 use super::super::type_words;
 use super::super::value::Value;
-use super::properties;
-use crate::model::{Column, Custom};
+use super::{keep_shaped, maps, options, own_of, properties};
+use crate::model::Column;
 use crate::problem::code;
+use crate::standard::keys;
+use crate::standard::own::Own;
 use crate::types::{LogicalType as T, StructField, TimeUnit};
 
-const MAX_DEPTH: usize = 32;
+pub(super) const MAX_DEPTH: usize = 32;
 
-/// Adds to `column` what any property says, at the top or nested.
-pub(super) fn property(fields: &mut Fields<'_>, column: &mut Column, depth: usize, report: &mut Report) {
+/// Adds to `column` what any property says, at the top or nested; gives the custom properties that set its fields.
+///
+/// - `own`: the fields that may be set here.
+pub(super) fn property(
+    fields: &mut Fields<'_>,
+    column: &mut Column,
+    own: &'static [&'static str],
+    depth: usize,
+    report: &mut Report,
+) -> Vec<Own> {
     column.description = fields.text("description", report);
     column.unique = fields.flag("unique", report).unwrap_or_default();
     column.classification = fields.text("classification", report);
     column.tags = fields.texts("tags", report);
-    let kept = [
-        "id",
-        "physicalName",
-        "businessName",
-        "encryptedName",
-        "transformSourceObjects",
-        "transformLogic",
-        "transformDescription",
-        "examples",
-        "criticalDataElement",
-        "authoritativeDefinitions",
-        "semanticType",
-        "synonyms",
-        "deprecated",
-        "context",
-        "vectorDimensions",
-    ];
-    for key in kept {
-        fields.keep(key, &mut column.custom);
-    }
-    if let Some(list) = fields.take("customProperties") {
-        for item in properties(&list, report) {
-            match item.name {
-                "pii" => column.pii = item.value.flag(report),
-                "encrypted" => column.encrypted = item.value.flag(report),
-                _ => {}
-            }
+    keep_shaped(fields, keys::COLUMN, &mut column.custom, report);
+    for item in fields.look("customProperties").iter().flat_map(properties) {
+        // The names are anybody's: what is no flag is kept and means nothing here.
+        let flag = match item.value.json() {
+            Json::Bool(flag) => Some(flag),
+            _ => None,
+        };
+        match item.name {
+            "pii" => column.pii = flag,
+            "encrypted" => column.encrypted = flag,
+            _ => {}
         }
-        keep(&mut column.custom, "customProperties", list.json());
     }
     if let Some(value) = fields.take("enum") {
-        column.allowed_values = Some(value.items(report).iter().map(Value::json).collect());
+        keys::ENUM.check(&value, report);
+        let items = value.one_or_many();
+        let values = items.iter().map(|item| item.node.get("value").map_or(Json::Null, Node::json));
+        column.allowed_values = Some(values.collect());
+        keep(&mut column.custom, "enum", value.json());
     }
     types(fields, column, depth, report);
+    own_of(fields, own, &mut column.custom, report)
 }
 
 fn types(fields: &mut Fields<'_>, column: &mut Column, depth: usize, report: &mut Report) {
@@ -79,17 +80,19 @@ fn types(fields: &mut Fields<'_>, column: &mut Column, depth: usize, report: &mu
     let options = fields.take("logicalTypeOptions");
     let members = fields.take("properties");
     let items = fields.take("items");
+    let map = fields.take("map");
     let mut promised = match word {
         None | Some("object") => members.as_ref().map_or(T::Any, |m| object(m, depth, report)),
-        Some("array" | "vector") => array(items.as_ref(), depth, report),
-        Some("map") => T::Map { key: Box::new(T::String), value: Box::new(T::Any), value_nullable: true },
+        Some("array") => array(items.as_ref(), depth, report),
+        Some("vector") => maps::vector(options.as_ref()),
+        Some("map") => maps::map(map.as_ref(), depth, report),
         Some(word) => scalar(word),
     };
-    for (key, value) in [("properties", &members), ("items", &items)] {
+    for (key, value) in [("properties", &members), ("items", &items), ("map", &map)] {
         value.iter().for_each(|v| keep(&mut column.custom, key, v.json()));
     }
     if let Some(value) = &options {
-        self::options(value, column, &mut promised, report);
+        options::options(value, word, column, &mut promised, report);
     }
     column.logical_type = match &physical {
         Some((text, value)) => exact(promised, word, text, value, column, report),
@@ -135,7 +138,7 @@ fn exact(
     };
     let same_family = match (&promised, &physical.logical_type) {
         (T::Timestamp { .. }, T::Timestamp { .. }) => true,
-        (T::String, T::Uuid | T::Json) => true,
+        (T::String, T::Uuid | T::Json) | (T::Binary, T::Binary | T::FixedBinary { .. }) => true,
         (_, T::Any) | (T::Struct { .. }, _) => false,
         (promised, physical) => promised.accepts(physical),
     };
@@ -170,7 +173,7 @@ fn object(members: &Value<'_>, depth: usize, report: &mut Report) -> T {
 }
 
 /// A property below the top: its type counts, the rest is kept with the raw properties of the column.
-fn nested(fields: &mut Fields<'_>, name: &str, depth: usize, report: &mut Report) -> Column {
+pub(super) fn nested(fields: &mut Fields<'_>, name: &str, depth: usize, report: &mut Report) -> Column {
     let mut member = Column::new(name, T::Any);
     member.nullable = !fields.flag("required", report).unwrap_or_default();
     let raw =
@@ -178,7 +181,7 @@ fn nested(fields: &mut Fields<'_>, name: &str, depth: usize, report: &mut Report
     for key in raw {
         fields.take(key);
     }
-    property(fields, &mut member, depth + 1, report);
+    property(fields, &mut member, &[], depth + 1, report);
     member
 }
 
@@ -193,69 +196,4 @@ fn array(items: Option<&Value<'_>>, depth: usize, report: &mut Report) -> T {
     let item = nested(&mut fields, "item", depth, report);
     fields.finish(report);
     T::List { item: Box::new(item.logical_type), item_nullable: item.nullable }
-}
-
-/// `logicalTypeOptions`: bounds and formats; what has no field is kept.
-fn options(value: &Value<'_>, column: &mut Column, promised: &mut T, report: &mut Report) {
-    let Some(mut fields) = value.fields(report) else { return };
-    let is_number = matches!(promised, T::Number | T::Integer);
-    let bound = |fields: &mut Fields<'_>, key, report: &mut Report| {
-        let value: Value<'_> = fields.take(key)?;
-        // Dates and times have bounds that are texts.
-        if is_number { value.number(report) } else { Some(value.json()) }
-    };
-    column.range.min = bound(&mut fields, "minimum", report);
-    column.range.max = bound(&mut fields, "maximum", report);
-    column.range.above = bound(&mut fields, "exclusiveMinimum", report);
-    column.range.below = bound(&mut fields, "exclusiveMaximum", report);
-    column.range.min_length = fields.take("minLength").and_then(|v| v.whole(report));
-    column.range.max_length = fields.take("maxLength").and_then(|v| v.whole(report));
-    column.pattern = fields.text("pattern", report);
-    if let (Some(zone), T::Timestamp { utc, .. }) = (fields.take("timezone"), &mut *promised) {
-        *utc = zone.flag(report).unwrap_or_default();
-    }
-    if let Some(format) = fields.take("format").and_then(|v| v.text(report)) {
-        *promised = formatted(promised, format);
-    }
-    let mut more = Custom::new();
-    let kept = [
-        "format",
-        "timezone",
-        "defaultTimezone",
-        "multipleOf",
-        "maxProperties",
-        "minProperties",
-        "required",
-        "maxItems",
-        "minItems",
-        "uniqueItems",
-        "dimension",
-        "keyType",
-        "valueType",
-    ];
-    for key in kept {
-        fields.keep(key, &mut more);
-    }
-    fields.finish_into(&mut more, report);
-    for (key, value) in more {
-        keep(&mut column.custom, &format!("logicalTypeOptions.{key}"), value);
-    }
-}
-
-/// A format that makes a type exact: `i32`, `f64`, `uuid`.
-fn formatted(promised: &T, format: &str) -> T {
-    match (promised, format) {
-        (T::Integer, "i8") => T::Int8,
-        (T::Integer, "i16") => T::Int16,
-        (T::Integer, "i32") => T::Int32,
-        (T::Integer, "i64") => T::Int64,
-        (T::Integer, "u8") => T::UInt8,
-        (T::Integer, "u16") => T::UInt16,
-        (T::Integer, "u32") => T::UInt32,
-        (T::Integer, "u64") => T::UInt64,
-        (T::Number, "f32") => T::Float32,
-        (T::Number, "f64") => T::Float64,
-        (T::String, "uuid") => T::Uuid,
-        _ => promised.clone(),
-    }
 }

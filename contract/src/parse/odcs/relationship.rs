@@ -18,15 +18,12 @@ pub(super) fn relationship(
     report: &mut Report,
 ) -> Option<Relationship> {
     let mut fields = value.fields(report)?;
-    fields.take("id");
-    if let Some(kind) = fields.take("type") {
-        kind.word(&[("foreignKey", ())], code::BAD_WORD, report);
+    let (from, to) = (fields.take("from"), fields.take("to")?);
+    // `schema/orders/properties/id` and references into other files go by identifiers; they are kept as they are.
+    let by_id = |v: &Value<'_>| v.one_or_many().iter().any(|v| v.node.scalar().is_some_and(|text| text.contains('/')));
+    if from.as_ref().is_some_and(by_id) || by_id(&to) {
+        return None;
     }
-    fields.take("customProperties");
-    let from = fields.take("from");
-    let to = fields.need("to", "Write the property that is referred to.", report);
-    fields.finish(report);
-    let to = to?;
     let columns = match (column, &from) {
         (Some(column), _) => vec![column.to_owned()],
         (None, Some(from)) => mentioned(from, table, parts, report),

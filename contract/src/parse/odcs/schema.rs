@@ -4,14 +4,16 @@
 
 use super::super::blocks::columns::Names;
 use super::super::fields::{Fields, keep};
-use super::super::parts::{FoundTable, Parts};
+use super::super::parts::{FoundTable, Parts, TableOwn};
 use super::super::report::Report;
 use super::super::value::Value;
 use super::property::property;
-use super::quality;
 use super::relationship::relationship;
+use super::{identity, keep_shaped, own_of, quality};
 use crate::model::{Column, Partitioning, Relationship};
+use crate::name::TableName;
 use crate::problem::code;
+use crate::standard::{keys, own};
 use crate::types::LogicalType as T;
 
 /// Reads `schema`: one table per object.
@@ -26,39 +28,36 @@ fn table(value: &Value<'_>, parts: &mut Parts, report: &mut Report) {
     let name = fields.need("name", "Name the object.", report);
     let text = name.as_ref().and_then(|v| v.text(report)).unwrap_or_default();
     let place = name.as_ref().map_or(fields.place, Value::place);
-    let Some(mut found) = FoundTable::empty(Some(text.to_owned()), place) else { return };
+    let usable = name.as_ref().filter(|_| !text.is_empty()).and_then(|v| identity::usable(v, TableName::new, report));
+    // A name that cannot be used is reported with the other names of tables.
+    let used = usable.map_or_else(|| text.to_owned(), |name| name.to_string());
+    let Some(mut found) = FoundTable::empty(Some(used.clone()), place) else { return };
+    if used != text {
+        keep(&mut found.table.custom, "name", text.into());
+    }
     found.table.description = fields.text("description", report);
-    if let Some(kind) = fields.take("logicalType") {
-        kind.word(&[("object", ())], code::BAD_TYPE, report);
+    match fields.take("logicalType") {
+        // Version 3.1 had objects without columns beside tables.
+        Some(kind) if kind.node.scalar() == Some("blob") => keep(&mut found.table.custom, "logicalType", "blob".into()),
+        Some(kind) => drop(kind.word(&[("object", ())], code::BAD_TYPE, report)),
+        None => {}
     }
-    let kept = [
-        "id",
-        "physicalName",
-        "physicalType",
-        "businessName",
-        "dataGranularityDescription",
-        "tags",
-        "authoritativeDefinitions",
-        "customProperties",
-        "context",
-        "synonyms",
-        "deprecated",
-    ];
-    for key in kept {
-        fields.keep(key, &mut found.table.custom);
-    }
-    let mut reader = Columns { table: text, partitions: Vec::new(), next_key: 1 };
+    keep_shaped(&mut fields, keys::TABLE, &mut found.table.custom, report);
+    found.own.table = own_of(&mut fields, own::TABLE, &mut found.table.custom, report);
+    let mut reader = Columns { table: &used, partitions: Vec::new(), next_key: 1 };
     if let Some(list) = fields.take("properties") {
-        found.table.columns = reader.columns(&list, &mut found.table.relationships, parts, report);
-    }
-    for item in fields.items("relationships", report) {
-        found.table.relationships.extend(relationship(&item, None, text, parts, report));
+        let (relationships, own) = (&mut found.table.relationships, &mut found.own);
+        found.table.columns = reader.columns(&list, relationships, own, parts, report);
     }
     if let Some(value) = fields.take("relationships") {
+        keys::RELATIONSHIPS.check(&value, report);
+        for item in value.one_or_many() {
+            found.table.relationships.extend(relationship(&item, None, &used, parts, report));
+        }
         keep(&mut found.table.custom, "relationships", value.json());
     }
     if let Some(value) = fields.take("quality") {
-        quality::rules(&value, text, None, parts, report);
+        quality::rules(&value, &used, None, parts, report);
     }
     fields.finish_into(&mut found.table.custom, report);
     reader.partitions.sort_by_key(|(position, _)| *position);
@@ -78,6 +77,7 @@ impl Columns<'_> {
         &mut self,
         list: &Value<'_>,
         relationships: &mut Vec<Relationship>,
+        own: &mut TableOwn,
         parts: &mut Parts,
         report: &mut Report,
     ) -> Vec<Column> {
@@ -91,14 +91,16 @@ impl Columns<'_> {
             let mut column = Column::new(name, T::Any);
             self.key(&mut fields, &mut column, report);
             self.partition(&mut fields, &mut column, report);
-            property(&mut fields, &mut column, 0, report);
+            let set = property(&mut fields, &mut column, own::COLUMN, 0, report);
+            own.columns.extend((!set.is_empty()).then_some((columns.len(), set)));
             if let Some(value) = fields.take("quality") {
                 quality::rules(&value, self.table, Some(name), parts, report);
             }
-            for item in fields.items("relationships", report) {
-                relationships.extend(relationship(&item, Some(name), self.table, parts, report));
-            }
             if let Some(value) = fields.take("relationships") {
+                keys::RELATIONSHIPS.check(&value, report);
+                for item in value.one_or_many() {
+                    relationships.extend(relationship(&item, Some(name), self.table, parts, report));
+                }
                 keep(&mut column.custom, "relationships", value.json());
             }
             fields.finish_into(&mut column.custom, report);
@@ -123,6 +125,8 @@ impl Columns<'_> {
         if is_key {
             column.key_position = Some(position.unwrap_or(self.next_key));
             self.next_key = column.key_position.unwrap_or_default().saturating_add(1).max(self.next_key);
+        } else if let Some(position) = position {
+            keep(&mut column.custom, "primaryKeyPosition", position.into());
         }
     }
 

@@ -8,24 +8,21 @@
 //! Start reading at [`servers`].
 
 use super::super::blocks::storage;
-use super::super::node::{Kind, Node};
+use super::super::node::{Kind, Node, Place};
 use super::super::parts::{FoundTable, Parts};
 use super::super::report::Report;
 use super::super::value::Value;
+use super::variables;
 use crate::model::StorageSpec;
 use crate::problem::code;
+use crate::standard::keys::SERVERS;
 
 /// Reads the servers, and gives every table its storage.
 pub(super) fn servers(value: &Value<'_>, parts: &mut Parts, report: &mut Report) {
-    let items = value.items(report);
+    SERVERS.check(value, report);
+    let items = value.one_or_many();
     parts.port_custom.insert("servers".to_owned(), value.json());
-    for item in &items {
-        secrets(&item.path, item.node, report);
-        let Some(mut fields) = item.fields(report) else { continue };
-        // Version 3.0 and 3.1 call the identifier `server`; each kind of server has keys of its own.
-        fields.need("server", "Give the server an identifier.", report);
-        fields.need("type", "Say what kind of server it is, such as s3.", report);
-    }
+    items.iter().for_each(|item| secrets(&item.path, item.node, report));
     let is_prod = |v: &&Value<'_>| {
         v.node.get("environment").and_then(Node::scalar).is_some_and(|e| matches!(e, "prod" | "production"))
     };
@@ -44,22 +41,34 @@ pub(super) fn servers(value: &Value<'_>, parts: &mut Parts, report: &mut Report)
     }
 }
 
-/// The URL of a server of files.
-fn location(server: &Value<'_>, report: &mut Report) -> Option<(String, super::super::node::Place)> {
+/// The URL of a server of files; none while a variable in it is unknown.
+fn location(server: &Value<'_>, report: &mut Report) -> Option<(String, Place)> {
     let kind = server.node.get("type").and_then(Node::scalar)?;
     let key = if kind == "local" { "path" } else { "location" };
+    // An API or a stream has a location too, but no files.
+    if !matches!(kind, "local" | "s3" | "azure" | "sftp" | "custom") {
+        return None;
+    }
     let node = server.node.get(key).filter(|node| !node.is_null())?;
     let value = Value { path: format!("{}.{key}", server.path), node };
-    let text = value.text(report)?;
+    let written = value.text(report)?;
+    let text = match variables::resolved(written) {
+        Ok(text) => text,
+        Err(name) => {
+            let message = format!("`{}` has the variable `{name}`, whose value nothing says", value.path);
+            let mend =
+                format!("Write `${{{name}:-…}}` with a default, or leave the location to the domain's template.");
+            report.warning(value.place(), code::UNKNOWN_VARIABLE, message, mend);
+            return None;
+        }
+    };
     if kind == "local" && !text.contains("://") {
         let url = if text.starts_with('/') { format!("file://{text}") } else { format!("file://./{text}") };
         return Some((url, value.place()));
     }
-    // An API or a stream has a location too, but no files.
-    if !matches!(kind, "local" | "s3" | "azure" | "gcs" | "sftp" | "custom") {
-        return None;
-    }
-    storage::location(&value, report).map(|url| (url, value.place()))
+    let kind = Kind::Scalar { text, quoted: true };
+    let node = Node { place: value.place(), kind };
+    storage::location(&Value { path: value.path.clone(), node: &node }, report).map(|url| (url, value.place()))
 }
 
 fn table_location(base: &str, found: &FoundTable, several: bool) -> String {

@@ -11,6 +11,7 @@ use meshweave_engine::catalog::register::{Registered, Registrar, Registration, V
 use meshweave_engine::connect::{AsOf, Capabilities, Connector, Connectors, Observed, Opened, Pinned, Port};
 use meshweave_engine::policy::AccessBlockPolicy;
 use meshweave_engine::settings::Settings;
+use meshweave_engine::state::StateStore;
 use meshweave_engine::version::Version;
 use meshweave_engine::{Failure, Principal, QueryContext, Result};
 use parking_lot::Mutex;
@@ -76,11 +77,13 @@ impl Mesh {
             Arc::new(Fake { format: "delta", ..Fake::default() }),
         ]);
         let views = Views;
+        let state = StateStore::new(self.path(), &Settings::default()).unwrap();
         let registrar = Registrar {
             catalog,
             connectors: &connectors,
             policy: &AccessBlockPolicy,
             views: &views,
+            state: &state,
             document_size: 1 << 20,
         };
         registrar.register(&context(who), registration).await
