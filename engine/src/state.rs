@@ -217,8 +217,8 @@ mod tests {
 
     #[tokio::test]
     async fn a_shared_database_that_does_not_answer_leaves_manifests_in_memory() {
-        let mut settings = Settings::default();
-        settings.environment = Environment::new([("STATE".to_owned(), "postgres://ann@127.0.0.1:1/state".to_owned())]);
+        let environment = Environment::new([("STATE".to_owned(), "postgres://ann@127.0.0.1:1/state".to_owned())]);
+        let mut settings = Settings { environment, ..Settings::default() };
         settings.state.postgres_url_env = Some("STATE".to_owned());
         let state = StateStore::new(Path::new("/nonexistent"), &settings).unwrap();
         let text = Bytes::from_static(b"[3]");

@@ -27,7 +27,7 @@ const MIGRATIONS: &str = "meshweave_state_migrations";
 #[derive(Debug)]
 pub(super) enum Database {
     Sqlite { file: PathBuf, pool: OnceCell<SqlitePool> },
-    Postgres { server: Server, pool: OnceCell<PgPool>, outage: Outage },
+    Postgres { server: Box<Server>, pool: OnceCell<PgPool>, outage: Outage },
 }
 
 /// Runs the same work over either pool: `with_pool!(database, pool => future)`; the future gives an [`sqlx::Result`].
@@ -57,7 +57,7 @@ impl Database {
     }
 
     pub(super) fn shared(server: Server) -> Self {
-        Self::Postgres { server, pool: OnceCell::new(), outage: Outage::default() }
+        Self::Postgres { server: Box::new(server), pool: OnceCell::new(), outage: Outage::default() }
     }
 
     /// How a transaction begins that will write.
