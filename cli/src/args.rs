@@ -90,6 +90,8 @@ pub(crate) enum Format {
 pub(crate) enum Command {
     /// Make a small mesh, join products of three domains, and show what was pushed down
     Demo(Demo),
+    /// Make a mesh folder with a first product, and the CI that guards its contract
+    Init(Init),
     /// Validate contract files without touching storage
     Check(Check),
     /// Show what registering would do, what changes for consumers, and whom it would break
@@ -136,6 +138,23 @@ pub(crate) struct Demo {
     /// Scale factor of the TPC-H products: 1 is about 1 GB of raw data. Default: 0.01, or what the folder was made with
     #[arg(long, value_name = "SF", value_parser = scale)]
     pub(crate) tpch: Option<f64>,
+}
+
+/// `meshweave init`
+#[derive(Debug, Args)]
+pub(crate) struct Init {
+    /// The mesh folder; what is there already stays
+    #[arg(value_name = "DIR", default_value = ".")]
+    pub(crate) dir: PathBuf,
+    /// The domain
+    #[arg(long, value_name = "NAME", default_value = "shop")]
+    pub(crate) domain: String,
+    /// Its first product
+    #[arg(long, value_name = "NAME", default_value = "orders")]
+    pub(crate) product: String,
+    /// The team that owns it. Default: the domain's name and `-team`
+    #[arg(long, value_name = "NAME")]
+    pub(crate) team: Option<String>,
 }
 
 /// `meshweave check`

@@ -93,6 +93,7 @@ async fn run(cli: Cli, output: Output) -> Outcome {
     let (global, output) = (&cli.global, &output);
     match cli.command {
         Command::Demo(args) => Box::pin(commands::demo::run(&args, global, output)).await,
+        Command::Init(args) => commands::init::run(&args, output),
         Command::Check(args) => commands::check::run(&args, global, output),
         Command::Plan(args) => Box::pin(commands::plan::run(&args, global, output)).await,
         Command::Register(args) => Box::pin(commands::register::run(&args, global, output)).await,

@@ -6,6 +6,7 @@ pub(crate) mod check;
 pub(crate) mod demo;
 pub(crate) mod describe;
 mod files;
+pub(crate) mod init;
 pub(crate) mod manual;
 pub(crate) mod plan;
 pub(crate) mod products;

@@ -12,6 +12,7 @@ mod adbc;
 mod check;
 mod demo;
 mod formats;
+mod init;
 mod mesh;
 mod meshweave;
 mod names;

@@ -11,6 +11,7 @@ use meshweave_engine::{Parameters, Statement};
 use rustyline::error::ReadlineError;
 use rustyline::history::FileHistory;
 use rustyline::{Config, Editor};
+use tokio::signal::unix::{SignalKind, signal};
 
 use super::complete::Assistant;
 use super::split::split;
@@ -56,6 +57,8 @@ enum Asked {
 /// No mesh; a terminal that cannot be read.
 pub(super) async fn run(args: &Sql, global: &Global, output: &Output) -> Outcome {
     let session = Session::open(global).await?;
+    // From here on Ctrl-C never ends the process, also not in the moment between a line and its statement.
+    let _heard = signal(SignalKind::interrupt()).map_err(|error| failure::internal("waiting for signals", error))?;
     let history = history_file();
     let mut lines = Some(editor(&session, history.as_deref())?);
     let mut state = State { schema: args.schema.clone(), told: output.talks() };
