@@ -90,31 +90,27 @@ impl StateStore {
 
     async fn put_queries_at(&self, records: &[QueryRecord], now: Timestamp) -> Result<()> {
         let oldest = now.as_microsecond().saturating_sub(micros(self.query_retention));
-        let work = async {
-            with_pool!(&self.database, pool => async {
-                let mut transaction = pool.begin_with(self.database.begin()).await?;
-                for record in records {
-                    let insert = sqlx::query_scalar(INSERT);
-                    let seq: i64 = bind_record!(insert, record).fetch_one(&mut *transaction).await?;
-                    for (product, major) in record.versions.products.keys().filter_map(|key| product_of(key)) {
-                        sqlx::query("INSERT INTO query_product (seq, product, major) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING")
-                            .bind(seq)
-                            .bind(product)
-                            .bind(count(major))
-                            .execute(&mut *transaction)
-                            .await?;
-                    }
+        with_pool!(&self.database, pool => async {
+            let mut transaction = pool.begin_with(self.database.begin()).await?;
+            for record in records {
+                let insert = sqlx::query_scalar(INSERT);
+                let seq: i64 = bind_record!(insert, record).fetch_one(&mut *transaction).await?;
+                for (product, major) in record.versions.products.keys().filter_map(|key| product_of(key)) {
+                    sqlx::query("INSERT INTO query_product (seq, product, major) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING")
+                        .bind(seq)
+                        .bind(product)
+                        .bind(count(major))
+                        .execute(&mut *transaction)
+                        .await?;
                 }
-                sqlx::query("DELETE FROM query WHERE started_at < $1 OR seq <= (SELECT max(seq) FROM query) - $2")
-                    .bind(oldest)
-                    .bind(self.query_records)
-                    .execute(&mut *transaction)
-                    .await?;
-                transaction.commit().await
-            })
-        };
-        // Two databases' worth of states: too large to lie in every caller.
-        Box::pin(work).await
+            }
+            sqlx::query("DELETE FROM query WHERE started_at < $1 OR seq <= (SELECT max(seq) FROM query) - $2")
+                .bind(oldest)
+                .bind(self.query_records)
+                .execute(&mut *transaction)
+                .await?;
+            transaction.commit().await
+        })
     }
 
     /// Whether it is worth while to write now.
