@@ -106,8 +106,8 @@ impl StateStore {
         let expires_at = now.as_second().saturating_add_unsigned(self.retention.as_secs());
         with_pool!(&self.database, pool => async {
             sqlx::query(
-                "INSERT INTO manifest (hash, body, expires_at) VALUES ($1, $2, $3) ON CONFLICT (hash) DO UPDATE SET expires_at = \
-                 CASE WHEN excluded.expires_at > manifest.expires_at THEN excluded.expires_at ELSE manifest.expires_at END",
+                "INSERT INTO manifest (hash, body, expires_at) VALUES ($1, $2, $3) \
+                 ON CONFLICT (hash) DO UPDATE SET expires_at = excluded.expires_at WHERE manifest.expires_at < excluded.expires_at",
             )
             .bind(hash)
             .bind(text.as_ref())
@@ -217,8 +217,8 @@ mod tests {
 
     #[tokio::test]
     async fn a_shared_database_that_does_not_answer_leaves_manifests_in_memory() {
-        let mut settings = Settings::default();
-        settings.environment = Environment::new([("STATE".to_owned(), "postgres://ann@127.0.0.1:1/state".to_owned())]);
+        let environment = Environment::new([("STATE".to_owned(), "postgres://ann@127.0.0.1:1/state".to_owned())]);
+        let mut settings = Settings { environment, ..Settings::default() };
         settings.state.postgres_url_env = Some("STATE".to_owned());
         let state = StateStore::new(Path::new("/nonexistent"), &settings).unwrap();
         let text = Bytes::from_static(b"[3]");

@@ -153,7 +153,7 @@ impl Catalog {
             _ => "it cannot be read",
         };
         let mut freshness = self.freshness.lock();
-        let good = freshness.last_good.get_or_insert_with(|| self.snapshot()).clone();
+        let good = Arc::clone(freshness.last_good.get_or_insert_with(|| self.snapshot()));
         let message = format!(
             "the catalog is unavailable: {why}; queries go on with what it held at {:.0}, nothing can be registered",
             freshness.loaded_at

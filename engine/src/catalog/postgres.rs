@@ -106,12 +106,12 @@ impl Change<'_> {
             Self::Append { records, resolved, .. } => {
                 for (record, resolved) in records.iter().zip(resolved) {
                     let insert = rows::bind_record!(sqlx::query(rows::INSERT), record, resolved, version + 1);
-                    match insert.execute(&mut *connection).await {
+                    let _inserted = match insert.execute(&mut *connection).await {
                         Err(sqlx::Error::Database(error)) if error.is_unique_violation() => {
                             return Ok(Err(Conflict(record.id.to_string())));
                         }
-                        done => drop(done?),
-                    }
+                        done => done?,
+                    };
                 }
                 Ok(Ok(()))
             }

@@ -42,6 +42,10 @@ impl QueryLog {
     }
 
     /// Starts the writer on the runtime of the caller; called again it does nothing.
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "it ends when the log is dropped, after what was handed in is written"
+    )]
     pub(crate) fn start(&self) {
         self.queue.get_or_init(|| {
             let (queue, messages) = mpsc::channel(self.queue_length);

@@ -42,7 +42,7 @@ pub(super) fn bind(plan: LogicalPlan, style: &Style, parameters: &Parameters) ->
             Some(wanted) if value.data_type() != wanted => match fit(&value, &wanted) {
                 Fit::Whole(cast) => cast,
                 Fit::Loses => {
-                    kept.get_or_insert((index + 1, value.clone(), wanted));
+                    kept.get_or_insert_with(|| (index + 1, value.clone(), wanted));
                     value
                 }
                 Fit::Never => return Err(does_not_fit(style, index + 1, &value, &wanted)),

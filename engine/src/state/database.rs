@@ -27,24 +27,27 @@ const MIGRATIONS: &str = "meshweave_state_migrations";
 #[derive(Debug)]
 pub(super) enum Database {
     Sqlite { file: PathBuf, pool: OnceCell<SqlitePool> },
-    Postgres { server: Server, pool: OnceCell<PgPool>, outage: Outage },
+    Postgres { server: Box<Server>, pool: OnceCell<PgPool>, outage: Outage },
 }
 
 /// Runs the same work over either pool: `with_pool!(database, pool => future)`; the future gives an [`sqlx::Result`].
+/// It lies in a box: what drivers keep while they wait is too large for every caller's own future.
 macro_rules! with_pool {
     ($database:expr, $pool:ident => $work:expr) => {
         match $database {
             $crate::state::database::Database::Sqlite { pool: opened, .. } => {
-                let $pool = $database.sqlite(opened).await?;
-                $work.await.map_err(|error| $database.refused(error))
+                let work = async {
+                    let $pool = $database.sqlite(opened).await?;
+                    $work.await.map_err(|error| $database.refused(error))
+                };
+                Box::pin(work).await
             }
             $crate::state::database::Database::Postgres { server, pool: opened, outage } => {
-                outage
-                    .guard(server, async {
-                        let $pool = $database.postgres(server, opened).await?;
-                        server.within($work).await
-                    })
-                    .await
+                let work = outage.guard(server, async {
+                    let $pool = $database.postgres(server, opened).await?;
+                    server.within($work).await
+                });
+                Box::pin(work).await
             }
         }
     };
@@ -57,7 +60,7 @@ impl Database {
     }
 
     pub(super) fn shared(server: Server) -> Self {
-        Self::Postgres { server, pool: OnceCell::new(), outage: Outage::default() }
+        Self::Postgres { server: Box::new(server), pool: OnceCell::new(), outage: Outage::default() }
     }
 
     /// How a transaction begins that will write.

@@ -4,7 +4,7 @@
 //!
 //! Start reading at [`Recent`].
 
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 
 use bytes::Bytes;
 use parking_lot::Mutex;
@@ -18,8 +18,9 @@ pub(super) struct Recent {
 
 #[derive(Debug, Default)]
 struct Kept {
-    /// The oldest first.
-    manifests: VecDeque<(String, Bytes)>,
+    manifests: HashMap<String, Bytes>,
+    /// Their hashes, the oldest first.
+    order: VecDeque<String>,
     bytes: usize,
 }
 
@@ -29,27 +30,24 @@ impl Recent {
         Self { limit: usize::try_from(limit).unwrap_or(usize::MAX), kept: Mutex::default() }
     }
 
-    /// Keeps a manifest; the same again makes it the newest.
+    /// Keeps a manifest, unless it is kept already or larger than everything together may be.
     pub(super) fn put(&self, hash: &str, text: &Bytes) {
         let mut kept = self.kept.lock();
-        if let Some(at) = kept.manifests.iter().position(|(other, _)| other == hash) {
-            let same = kept.manifests.remove(at);
-            kept.manifests.extend(same);
+        let size = hash.len() + text.len();
+        if kept.manifests.contains_key(hash) || size > self.limit {
             return;
         }
-        if text.len() > self.limit {
-            return;
-        }
-        kept.bytes += text.len();
-        kept.manifests.push_back((hash.to_owned(), text.clone()));
+        kept.bytes += size;
+        kept.manifests.insert(hash.to_owned(), text.clone());
+        kept.order.push_back(hash.to_owned());
         while kept.bytes > self.limit {
-            let Some((_, oldest)) = kept.manifests.pop_front() else { return };
-            kept.bytes -= oldest.len();
+            let Some(oldest) = kept.order.pop_front() else { return };
+            kept.bytes -= oldest.len() + kept.manifests.remove(&oldest).map_or(0, |text| text.len());
         }
     }
 
     pub(super) fn get(&self, hash: &str) -> Option<Bytes> {
-        self.kept.lock().manifests.iter().find(|(other, _)| other == hash).map(|(_, text)| text.clone())
+        self.kept.lock().manifests.get(hash).cloned()
     }
 }
 
@@ -61,12 +59,12 @@ mod tests {
     fn the_oldest_go_first() {
         let recent = Recent::new(10);
         let text = Bytes::from_static(b"1234");
-        for hash in ["a", "b", "a", "c"] {
+        for hash in ["a", "b", "b", "c"] {
             recent.put(hash, &text);
         }
         assert_eq!(
             [recent.get("a").is_some(), recent.get("b").is_some(), recent.get("c").is_some()],
-            [true, false, true]
+            [false, true, true]
         );
         recent.put("large", &Bytes::from_static(b"12345678901"));
         assert_eq!(recent.get("large"), None);

@@ -86,7 +86,9 @@ async fn hear(server: &Server, heard: &Notify, listened: &mut bool) -> Result<()
                 Some(_) => heard.notify_one(),
                 None => return Ok(()),
             },
-            Err(_) => drop(server.within(sqlx::query("SELECT 1").execute(&mut listener)).await?),
+            Err(_) => {
+                server.within(sqlx::query("SELECT 1").execute(&mut listener)).await?;
+            }
         }
     }
 }

@@ -71,7 +71,7 @@ impl Server {
 
 /// Two servers that start at once.
 async fn two(mesh: &Mesh, url: &str) -> (Server, Server) {
-    let (a, b) = tokio::join!(Server::open(mesh, url), Server::open(mesh, url));
+    let (a, b) = Box::pin(async { tokio::join!(Server::open(mesh, url), Server::open(mesh, url)) }).await;
     (a.unwrap(), b.unwrap())
 }
 
