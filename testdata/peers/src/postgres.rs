@@ -242,7 +242,10 @@ impl PostgresServer {
         let parent = self.pid();
         // The parent first, so that it makes no more children.
         processes::signal("STOP", &[parent])?;
-        processes::signal("STOP", &processes::family(parent))
+        processes::wait_until_stopped(&[parent])?;
+        let family = processes::family(parent);
+        processes::signal("STOP", &family)?;
+        processes::wait_until_stopped(&family)
     }
 
     /// Lets it go on.

@@ -44,6 +44,17 @@ pub(crate) async fn wait_until_gone(pids: &[u32]) -> Result<()> {
     bail!("processes {pids:?} do not end")
 }
 
+/// Waits until every process that is still there stands still: a signal is delivered a moment after it was sent.
+pub(crate) fn wait_until_stopped(pids: &[u32]) -> Result<()> {
+    for _ in 0..LOOKS {
+        if pids.iter().all(|pid| status(*pid).is_none_or(|(_, state)| matches!(state, 'T' | 'Z' | 'X'))) {
+            return Ok(());
+        }
+        std::thread::sleep(PAUSE / 10);
+    }
+    bail!("processes {pids:?} do not stop")
+}
+
 fn runs(pid: u32) -> bool {
     status(pid).is_some_and(|(_, state)| !matches!(state, 'Z' | 'X'))
 }
