@@ -58,16 +58,16 @@ impl ChangeReport {
         )
     }
 
-    /// Whom the change would break, one line each.
+    /// Whom the change may break, one line each: they read the product; whether they need what is gone is not known.
     pub fn broken(&self) -> Vec<String> {
         let queries = |count: i64| if count == 1 { "1 query".to_owned() } else { format!("{count} queries") };
         let callers = self.consumers.iter().map(|consumer| {
             let last = jiff::Timestamp::from_microsecond(consumer.last_at).map(|at| at.strftime("%F").to_string());
             let last = last.map(|day| format!(", the last on {day}")).unwrap_or_default();
-            format!("would break {} ({} remembered{last})", consumer.principal, queries(consumer.queries))
+            format!("may break {} ({} remembered{last})", consumer.principal, queries(consumer.queries))
         });
         callers
-            .chain(self.products.iter().map(|product| format!("would break {product}, which is made from it")))
+            .chain(self.products.iter().map(|product| format!("may break {product}, which is made from it")))
             .collect()
     }
 }
