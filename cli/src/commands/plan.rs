@@ -6,7 +6,7 @@
 //!
 //! Start reading at [`run`].
 
-use meshweave_contract::compare::{Change, Class};
+use meshweave_contract::compare::{Change, Class, Verdict};
 use meshweave_engine::catalog::change::ChangeReport;
 use meshweave_engine::catalog::register::Registered;
 use meshweave_engine::{Error, Kind};
@@ -90,7 +90,15 @@ fn verdict(change: &ChangeReport, style: Style) -> String {
             style.error(format!("breaks its consumers: {changes} {against}, needs {}", change.needed_version))
         }
         Some(Class::Major) => style.warning(format!("is a new major version: {changes} {against}")),
-        Some(class) => style.good(format!("breaks nobody: {changes} {against}, the heaviest {class}")),
+        Some(class) => {
+            let should = match change.comparison.verdict() {
+                Verdict::TooSmall { needed } | Verdict::NotNewer { needed } => {
+                    format!("; its version should be {needed}")
+                }
+                Verdict::Unchanged | Verdict::Enough => String::new(),
+            };
+            style.good(format!("breaks nobody: {changes} {against}, the heaviest {class}{should}"))
+        }
     }
 }
 

@@ -85,6 +85,11 @@ fn what_breaks_nobody_passes_with_its_class() {
     assert!(published.run(&["plan", &first]).ok().contains("is registered with the same contract"));
     let same = published.file("things", "1.0.1", "");
     assert!(published.run(&["plan", &same]).ok().contains("breaks nobody"));
+    let more = published.file("things", "1.0.2", "");
+    let text = std::fs::read_to_string(&more).unwrap();
+    std::fs::write(&more, format!("{text}\n      - {{ name: extra, logicalType: string }}\n")).unwrap();
+    let text = published.run(&["plan", &more]).ok();
+    assert!(text.contains("the heaviest MINOR") && text.contains("its version should be 1.1.0"), "{text}");
     let other = published.file("others", "1.0.0", "");
     let text = published.run(&["plan", &other]).ok();
     assert!(text.contains("is new") && text.contains("would write shop.others@1.0.0"), "{text}");
