@@ -66,6 +66,33 @@ fn a_breaking_change_names_whom_it_breaks_and_is_refused() {
 }
 
 #[test]
+fn what_the_owner_may_not_find_is_counted_and_not_named() {
+    let published = Published::new();
+    let write = |file: &str, text: &str| {
+        let file = published.mesh.path().join(file);
+        std::fs::create_dir_all(file.parent().unwrap()).unwrap();
+        std::fs::write(&file, text).unwrap();
+        path(&file).to_owned()
+    };
+    write("domains/hr/domain.yaml", "apiVersion: meshweave/v1\nkind: Domain\nname: hr\nowner: { team: hr-team }\n");
+    let secret = write(
+        "secret.yaml",
+        "apiVersion: meshweave/v1\nkind: View\nmetadata:\n  name: secret\n  domain: hr\n  version: 1.0.0\n\
+         spec:\n  sql: SELECT label FROM shop.things\n  access: {discovery: private, read: private}\n",
+    );
+    published.run(&["register", &secret, "--as", "eve@hr-team,shop-team"]).ok();
+    let broken = published.file("things", "1.1.0", "name: label");
+    for command in ["plan", "register"] {
+        let told = published.run(&[command, &broken]);
+        let text = format!("{}{}", told.text(), told.stderr);
+        assert_eq!(told.code, Some(5), "{text}");
+        assert!(text.contains("may break 1 made from it that you may not find") && !text.contains("secret"), "{text}");
+    }
+    let seen = published.run(&["plan", &broken, "--as", "eve@hr-team,shop-team"]).text();
+    assert!(seen.contains("hr.secret@1.0.0"), "{seen}");
+}
+
+#[test]
 fn the_same_change_as_a_new_major_lives_beside_the_old() {
     let published = Published::new();
     let next = published.file("things", "2.0.0", "name: label");

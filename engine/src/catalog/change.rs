@@ -34,8 +34,10 @@ pub struct ChangeReport {
     pub refused: bool,
     /// Who queried the version it was compared with, as far as the query log remembers.
     pub consumers: Vec<Consumer>,
-    /// Products that declare it upstream, and views that read it: `domain.product@version`.
+    /// Products that declare it upstream, and views that read it: `domain.product@version`. Those that the caller may find.
     pub products: Vec<String>,
+    /// How many more there are, which the caller may not find.
+    pub hidden_products: usize,
 }
 
 impl ChangeReport {
@@ -66,21 +68,24 @@ impl ChangeReport {
             let last = last.map(|day| format!(", the last on {day}")).unwrap_or_default();
             format!("may break {} ({} remembered{last})", consumer.principal, queries(consumer.queries))
         });
-        callers
-            .chain(self.products.iter().map(|product| format!("may break {product}, which is made from it")))
-            .collect()
+        let products = self.products.iter().map(|product| format!("may break {product}, which is made from it"));
+        let hidden = (self.hidden_products > 0)
+            .then(|| format!("may break {} made from it that you may not find", self.hidden_products));
+        callers.chain(products).chain(hidden).collect()
     }
 }
 
 /// Compares a version with the one before it; none when there is none.
 ///
 /// - `tables`: the new version's tables, as SQL will see them.
+/// - `visible`: what the caller may discover; nothing else is named.
 /// - `warnings`: gets a line when the query log does not answer.
 pub(super) async fn report(
     snapshot: &CatalogSnapshot,
     state: &StateStore,
     product: &Product,
     tables: &[ResolvedTable],
+    visible: &(dyn Fn(&Product) -> bool + Sync),
     warnings: &mut Vec<String>,
 ) -> Option<ChangeReport> {
     let before = before(snapshot, &product.id)?;
@@ -94,13 +99,16 @@ pub(super) async fn report(
             Vec::new()
         }
     };
+    let (shown, hidden): (Vec<_>, Vec<_>) =
+        made_from(snapshot, before).into_iter().partition(|entry| visible(&entry.product));
     Some(ChangeReport {
         against: before.id().clone(),
         class,
         needed_version: comparison.needed_version().to_string(),
         refused: class == Some(Class::Major) && !is_new_major,
         consumers,
-        products: made_from(snapshot, before),
+        products: shown.into_iter().map(|entry| entry.id().to_string()).collect(),
+        hidden_products: hidden.len(),
         comparison,
     })
 }
@@ -139,9 +147,9 @@ fn effective(product: &Product, tables: &[ResolvedTable]) -> Product {
 }
 
 /// Products that declare a product upstream, and views that read this major version of it.
-fn made_from(snapshot: &CatalogSnapshot, base: &Entry) -> Vec<String> {
+fn made_from<'a>(snapshot: &'a CatalogSnapshot, base: &Entry) -> Vec<&'a Arc<Entry>> {
     let folded = base.id().name.folded();
-    let is_made_from_it = |entry: &Arc<Entry>| {
+    let is_made_from_it = |entry: &&Arc<Entry>| {
         let own = entry.id().name.domain.as_str();
         let declares = entry.product.upstream.iter().any(|upstream| {
             let domain = upstream.domain.as_ref().map_or(own, |domain| domain.as_str());
@@ -161,6 +169,5 @@ fn made_from(snapshot: &CatalogSnapshot, base: &Entry) -> Vec<String> {
         };
         (declares || reads) && entry.id().name.folded() != folded
     };
-    let found = snapshot.entries.iter().filter(|entry| is_made_from_it(entry));
-    found.map(|entry| entry.id().to_string()).collect()
+    snapshot.entries.iter().filter(is_made_from_it).collect()
 }

@@ -210,7 +210,11 @@ impl Registrar<'_> {
         };
         let resolved = resolution.record(&contract.product);
         let (product, tables) = assemble::seen(&contract.product, &domain, &resolved);
-        done.change = change::report(&snapshot, self.state, &product, &tables, &mut done.warnings).await;
+        let visible = |product: &Product| {
+            let decision = self.policy.decide(&ctx.principal, ctx.purpose.as_deref(), product, Action::Discover);
+            matches!(decision, Decision::Granted(_))
+        };
+        done.change = change::report(&snapshot, self.state, &product, &tables, &visible, &mut done.warnings).await;
         done.steps = steps(&resolution, &resolved, store.as_ref(), registration.dry_run);
         let record = record(ctx, registration, &contract, resolved);
         Ok(Considered { done, new: Some(New { resolution, record, catalog_version: snapshot.version }) })
