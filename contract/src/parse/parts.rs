@@ -111,18 +111,26 @@ impl Parts {
         self.settle_freshness(report);
         let tables = super::tables::settle(&mut self, report);
         let own = super::own::AllOwn::of(&mut self);
-        let finish = self.finish;
-        let head = self.head;
+        let finish = std::mem::take(&mut self.finish);
         let port = OutputPort {
-            name: self.port_name.unwrap_or_else(|| "main".to_owned()),
+            name: self.port_name.take().unwrap_or_else(|| "main".to_owned()),
             tables,
-            schema_source: self.schema_source,
-            quality: self.quality,
-            service_levels: self.service_levels,
-            protocols: self.protocols,
-            custom: self.port_custom,
+            schema_source: self.schema_source.take(),
+            quality: std::mem::take(&mut self.quality),
+            service_levels: std::mem::take(&mut self.service_levels),
+            protocols: std::mem::take(&mut self.protocols),
+            custom: std::mem::take(&mut self.port_custom),
         };
-        let mut product = Product {
+        let mut product = self.with_ports(vec![port])?;
+        finish.iter().for_each(|finish| finish(&mut product));
+        own.set(&mut product, report);
+        Some(product)
+    }
+
+    /// The product as its head says it, with these output ports; none without a name and a version.
+    pub(crate) fn with_ports(self, output_ports: Vec<OutputPort>) -> Option<Product> {
+        let head = self.head;
+        Some(Product {
             id: head.id?,
             status: head.status,
             description: head.description,
@@ -132,7 +140,7 @@ impl Parts {
             sample_queries: head.sample_queries,
             lifecycle: head.lifecycle,
             input_ports: self.input_ports,
-            output_ports: vec![port],
+            output_ports,
             upstream: self.upstream,
             access: self.access,
             retention: self.retention,
@@ -140,10 +148,7 @@ impl Parts {
             quota: self.quota,
             body: self.body.unwrap_or(Body::Stored),
             custom: head.custom,
-        };
-        finish.iter().for_each(|finish| finish(&mut product));
-        own.set(&mut product, report);
-        Some(product)
+        })
     }
 
     /// Freshness may stand in two places; then both must say the same.

@@ -18,7 +18,7 @@ use super::odcs::{Given, identity, keep_shaped, people, words};
 use super::parts::Parts;
 use super::report::Report;
 use super::value::Value;
-use crate::model::{Body, Product};
+use crate::model::Product;
 use crate::standard::{keys, own};
 
 /// Whether this is a version of the standard that is read.
@@ -94,26 +94,7 @@ fn about(top: &mut Fields<'_>, api: Option<&str>, around: &Surroundings<'_>, par
 
 /// The product without its ports.
 fn head_only(parts: Parts) -> Option<Product> {
-    let head = parts.head;
-    let mut product = Product {
-        id: head.id?,
-        status: head.status,
-        description: head.description,
-        owner: head.owner,
-        tags: head.tags,
-        glossary: head.glossary,
-        sample_queries: head.sample_queries,
-        lifecycle: head.lifecycle,
-        input_ports: parts.input_ports,
-        output_ports: Vec::new(),
-        upstream: parts.upstream,
-        access: parts.access,
-        retention: parts.retention,
-        encryption: parts.encryption,
-        quota: parts.quota,
-        body: Body::Stored,
-        custom: head.custom,
-    };
+    let mut product = parts.with_ports(Vec::new())?;
     super::odcs::drop_same(&mut product, crate::export::product_head);
     Some(product)
 }
