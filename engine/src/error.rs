@@ -341,6 +341,9 @@ impl Error {
             | Failure::Unsupported { hint, .. } => hint.clone(),
             Failure::PinnedObjectChanged { .. } => Some("Run the query again: it will pin the new objects.".to_owned()),
             Failure::CatalogConflict { .. } => Some("Run the command again.".to_owned()),
+            Failure::Unavailable { cause: Some(cause), .. } => {
+                crate::storage::Fault::of(cause.as_ref()).map(|fault| fault.hint().to_owned())
+            }
             _ => None,
         }
     }

@@ -37,6 +37,8 @@ pub(crate) enum Depth {
 enum Need {
     Python,
     S3Server,
+    GcsServer,
+    AzureServer,
     PostgreSql,
 }
 
@@ -79,19 +81,24 @@ pub(crate) fn all() -> Vec<Suite> {
         suite(
             "testdata",
             "generators, golden answers, test servers",
-            &[Need::S3Server, Need::PostgreSql],
+            &[Need::S3Server, Need::GcsServer, Need::AzureServer, Need::PostgreSql],
             Work::Crates(&["meshweave-testdata", "meshweave-test-peers", "meshweave-benches"]),
         ),
         suite(
             "connectors",
-            "Parquet, Delta, conformance; local and S3",
-            &[Need::S3Server],
+            "Parquet, Delta, conformance; local, S3, GCS, Azure, web",
+            &[Need::S3Server, Need::GcsServer, Need::AzureServer],
             Work::Crates(&["meshweave-connectors"]),
         ),
         suite("flight", "Flight SQL, raw messages", &[], Work::Crates(&["meshweave-flight-server"])),
         suite("cli", "the binary, .slt files, plan snapshots", &[], Work::Crates(&["meshweave"])),
         suite("tpch", "22 queries over Parquet and Delta", &[], Work::CommandLine("tpch::")),
-        suite("stores", "two domains, two stores, counted bytes", &[Need::S3Server], Work::CommandLine("stores::")),
+        suite(
+            "stores",
+            "domains in stores of every kind, faults, dead domains",
+            &[Need::S3Server, Need::GcsServer, Need::AzureServer],
+            Work::CommandLine("stores::"),
+        ),
         suite("adbc", "the real ADBC driver", &[Need::Python, Need::S3Server], Work::CommandLine("adbc::")),
         suite("doc-tests", "examples in the documentation", &[], Work::DocTests),
         suite("lint", "clippy, warnings as errors", &[], Work::Lint),
@@ -131,6 +138,8 @@ impl Run {
             match need {
                 Need::Python => environment::python().map(drop)?,
                 Need::S3Server => environment::s3_server().map(drop)?,
+                Need::GcsServer => environment::gcs_server().map(drop)?,
+                Need::AzureServer => environment::azure_server()?,
                 Need::PostgreSql => environment::postgresql()?,
             }
         }

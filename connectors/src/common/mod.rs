@@ -5,7 +5,7 @@
 pub mod errors;
 pub(crate) mod types;
 
-pub use errors::{find, storage_failure};
+pub use errors::{at_fault, find, storage_failure};
 
 use datafusion::error::DataFusionError;
 use datafusion::execution::object_store::ObjectStoreUrl;

@@ -2,7 +2,8 @@
 //!
 //! In: the metadata of an object as it was pinned, and byte ranges. Out: exactly those bytes of exactly that object.
 //! Holds always:
-//! - each GET sends `if_match` with the pinned ETag (or `if_unmodified_since` where the store gives no ETags);
+//! - each GET sends `if_match` with the pinned ETag (or `if_unmodified_since` where the store gives no ETags, or weak ones);
+//! - an ETag is the same with and without quotation marks: Azure's listings leave them out, its answers do not;
 //! - a local file is looked at again after its bytes were read, since a file can change while it is being read.
 //!
 //! Start reading at [`Source::ranges`].
@@ -85,7 +86,7 @@ impl Source {
     /// A store that ignores conditions still tells which object it answered with.
     fn same(&self, file: &ObjectMeta, answered: &ObjectMeta) -> Result<()> {
         let is_other = match (&file.e_tag, &answered.e_tag) {
-            (Some(pinned), Some(now)) => pinned != now,
+            (Some(pinned), Some(now)) => unquoted(pinned) != unquoted(now),
             _ => file.last_modified != answered.last_modified,
         };
         if is_other || file.size != answered.size { Err(self.changed(file)) } else { Ok(()) }
@@ -107,7 +108,39 @@ impl Source {
 
 fn condition(file: &ObjectMeta) -> GetOptions {
     match &file.e_tag {
-        Some(etag) => GetOptions { if_match: Some(etag.clone()), ..GetOptions::default() },
-        None => GetOptions { if_unmodified_since: Some(file.last_modified), ..GetOptions::default() },
+        // A weak one never matches; the answer's own is compared.
+        Some(etag) if etag.starts_with("W/") => unmodified(file),
+        Some(etag) => GetOptions { if_match: Some(format!("\"{}\"", unquoted(etag))), ..GetOptions::default() },
+        None => unmodified(file),
+    }
+}
+
+fn unmodified(file: &ObjectMeta) -> GetOptions {
+    GetOptions { if_unmodified_since: Some(file.last_modified), ..GetOptions::default() }
+}
+
+fn unquoted(etag: &str) -> &str {
+    etag.strip_prefix('"').and_then(|etag| etag.strip_suffix('"')).unwrap_or(etag)
+}
+
+#[cfg(test)]
+mod tests {
+    use chrono::DateTime;
+    use object_store::path::Path;
+
+    use super::*;
+
+    fn file(etag: Option<&str>) -> ObjectMeta {
+        let last_modified = DateTime::from_timestamp_nanos(0);
+        ObjectMeta { location: Path::from("a"), last_modified, size: 1, e_tag: etag.map(str::to_owned), version: None }
+    }
+
+    #[test]
+    fn the_condition_is_one_that_servers_understand() {
+        let sent = |etag| condition(&file(etag)).if_match;
+        assert_eq!(sent(Some("\"x\"")).as_deref(), Some("\"x\""));
+        assert_eq!(sent(Some("0x8D")).as_deref(), Some("\"0x8D\""), "as Azure lists it");
+        assert_eq!(sent(Some("W/\"x\"")), None);
+        assert!(condition(&file(None)).if_unmodified_since.is_some());
     }
 }

@@ -128,6 +128,8 @@ pub(crate) fn is_changed(error: &meshweave_engine::Error) -> bool {
 pub(crate) enum Place {
     /// In a store with ETags and conditions.
     Store(Arc<dyn ObjectStore>),
+    /// In a real server's store: written through the first, read through the second.
+    Remote(Arc<dyn ObjectStore>, Arc<dyn ObjectStore>),
     /// In a temporary folder.
     Local(tempfile::TempDir),
 }
@@ -150,13 +152,16 @@ impl ParquetFixture {
 
     fn store(&self) -> (Arc<dyn ObjectStore>, &'static str) {
         match &self.place {
-            Place::Store(store) => (Arc::clone(store), "remote"),
+            Place::Store(store) | Place::Remote(_, store) => (Arc::clone(store), "remote"),
             Place::Local(folder) => (Arc::new(LocalFileSystem::new_with_prefix(folder.path()).unwrap()), "local"),
         }
     }
 
     async fn write(&self, name: &str, table: &NewTable) {
-        let (store, _) = self.store();
+        let store = match &self.place {
+            Place::Remote(write, _) => Arc::clone(write),
+            Place::Store(_) | Place::Local(_) => self.store().0,
+        };
         for (index, batch) in table.batches.iter().enumerate() {
             let (folders, stored) = split(table, batch);
             put(store.as_ref(), &format!("{name}/{folders}part-{index}.parquet"), &stored).await;
