@@ -29,8 +29,8 @@ use meshweave_engine::{Error, Failure, QueryContext, Result};
 use object_store::path::Path;
 use object_store::prefix::PrefixStore;
 use object_store::{
-    CopyOptions, Error as StoreError, GetOptions, GetResult, ListResult, MultipartUpload, ObjectMeta, ObjectStore,
-    PutMultipartOptions, PutOptions, PutPayload, PutResult, RenameOptions, Result as StoreResult,
+    CopyOptions, Error as StoreError, GetOptions, GetRange, GetResult, ListResult, MultipartUpload, ObjectMeta,
+    ObjectStore, PutMultipartOptions, PutOptions, PutPayload, PutResult, RenameOptions, Result as StoreResult,
 };
 use parking_lot::Mutex;
 use sha2::{Digest, Sha256};
@@ -207,12 +207,31 @@ impl FolderStore {
         }
     }
 
+    /// A store that has failed a query, all retries included, is not asked again for the same query: readers of the log try one
+    /// entry after the other, and each would take its time.
+    fn still_good(&self) -> StoreResult<()> {
+        self.failed.first().map_or(Ok(()), |met| Err(carried(met)))
+    }
+
+    /// Asks for a log entry by its length: an answer that claims a range is held to it, and asked for again where it falls short.
+    fn all_of(&self, path: &Path, options: GetOptions) -> GetOptions {
+        match self.listed.lock().get(path) {
+            Some(size) if *size > 0 && options.range.is_none() && !options.head => {
+                GetOptions { range: Some(GetRange::Bounded(0..*size)), ..options }
+            }
+            _ => options,
+        }
+    }
+
     /// A listing, sorted, in our words; the sizes of log entries are remembered.
     fn known(
         &self,
         prefix: Option<&Path>,
         listing: BoxStream<'static, StoreResult<ObjectMeta>>,
     ) -> BoxStream<'static, StoreResult<ObjectMeta>> {
+        if let Err(met) = self.still_good() {
+            return stream::once(async { Err(met) }).boxed();
+        }
         let (this, prefix) = (self.clone(), prefix.cloned().unwrap_or_default());
         let explained = sorted(listing).map(move |found| match found {
             Ok(meta) => {
@@ -265,11 +284,14 @@ impl ObjectStore for FolderStore {
     }
 
     async fn get_opts(&self, location: &Path, options: GetOptions) -> StoreResult<GetResult> {
+        self.still_good()?;
+        let options = self.all_of(location, options);
         let answer = self.inner.get_opts(location, options).await.map_err(|e| self.explain(location, e))?;
         self.whole(location, answer)
     }
 
     async fn get_ranges(&self, location: &Path, ranges: &[Range<u64>]) -> StoreResult<Vec<Bytes>> {
+        self.still_good()?;
         self.inner.get_ranges(location, ranges).await.map_err(|e| self.explain(location, e))
     }
 

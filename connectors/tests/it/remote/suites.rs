@@ -1,20 +1,21 @@
 //! The suite that every connector passes, on every kind of server.
 
+use std::sync::Arc;
+
 use crate::conformance::check;
 use crate::delta::conformance::check_both;
 use crate::remote::{Remote, azure, gcs, web};
 use crate::support::{ParquetFixture, Place};
 
+/// The first place only: the suite asks for much, and what differs between two places of a kind is tested beside.
 async fn parquet(remote: Remote) {
-    for place in &remote.places {
-        check(ParquetFixture::new(Place::Remote(place.write.clone(), place.read())), &[]).await;
-    }
+    let [place, _] = &remote.places;
+    check(ParquetFixture::new(Place::Remote(Arc::clone(&place.write), place.read())), &[]).await;
 }
 
 async fn delta(remote: Remote) {
-    for place in &remote.places {
-        check_both(place.write.clone(), place.read()).await;
-    }
+    let [place, _] = &remote.places;
+    check_both(Arc::clone(&place.write), place.read()).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
