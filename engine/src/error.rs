@@ -314,6 +314,10 @@ impl Error {
             | Failure::ContractBroken { product, .. }
             | Failure::PinnedObjectChanged { product, .. } => Some(product),
             Failure::NameNotFound { product, .. } => product.as_deref(),
+            // What a store's fault is about is a product, unless a place was looked at before any product was.
+            Failure::Unavailable { what, cause: Some(cause), .. } if !what.contains("://") => {
+                crate::storage::Fault::of(cause.as_ref()).map(|_| what.as_str())
+            }
             _ => None,
         }
     }

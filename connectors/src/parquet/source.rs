@@ -3,7 +3,8 @@
 //! In: the metadata of an object as it was pinned, and byte ranges. Out: exactly those bytes of exactly that object.
 //! Holds always:
 //! - each GET sends `if_match` with the pinned ETag (or `if_unmodified_since` where the store gives no ETags, or weak ones);
-//! - an ETag is the same with and without quotation marks: Azure's listings leave them out, its answers do not;
+//! - an ETag is the same with and without quotation marks: Azure's listings leave them out, its answers do not, and a condition
+//!   that a server is to understand has them;
 //! - a local file is looked at again after its bytes were read, since a file can change while it is being read.
 //!
 //! Start reading at [`Source::ranges`].
@@ -32,6 +33,8 @@ pub(crate) struct Source {
     /// The store; it counts for the query.
     pub(crate) store: Arc<dyn ObjectStore>,
     is_local: bool,
+    /// Whether a server reads the conditions; stores in this process compare them as they gave them.
+    is_served: bool,
 }
 
 impl Source {
@@ -43,6 +46,7 @@ impl Source {
             store_id: location.store_id.clone(),
             store: location.metered(ctx),
             is_local: location.url.scheme() == "file",
+            is_served: !matches!(location.url.scheme(), "file" | "memory"),
         }
     }
 
@@ -69,7 +73,7 @@ impl Source {
 
     async fn fetch(&self, file: &ObjectMeta, range: Range<u64>) -> Result<Bytes> {
         let length = range.end - range.start;
-        let options = GetOptions { range: Some(GetRange::Bounded(range)), ..condition(file) };
+        let options = GetOptions { range: Some(GetRange::Bounded(range)), ..self.condition(file) };
         let answer = self.store.get_opts(&file.location, options).await.map_err(|error| self.failure(file, error))?;
         self.same(file, &answer.meta)?;
         let bytes = answer.bytes().await.map_err(|error| self.failure(file, error))?;
@@ -78,9 +82,21 @@ impl Source {
 
     /// Whether the object is still the pinned one.
     async fn look_again(&self, file: &ObjectMeta) -> Result<()> {
-        let options = GetOptions { head: true, ..condition(file) };
+        let options = GetOptions { head: true, ..self.condition(file) };
         let answer = self.store.get_opts(&file.location, options).await.map_err(|error| self.failure(file, error))?;
         self.same(file, &answer.meta)
+    }
+
+    fn condition(&self, file: &ObjectMeta) -> GetOptions {
+        match &file.e_tag {
+            // A weak one never matches; the answer's own is compared.
+            Some(etag) if etag.starts_with("W/") => unmodified(file),
+            Some(etag) => {
+                let etag = if self.is_served { format!("\"{}\"", unquoted(etag)) } else { etag.clone() };
+                GetOptions { if_match: Some(etag), ..GetOptions::default() }
+            }
+            None => unmodified(file),
+        }
     }
 
     /// A store that ignores conditions still tells which object it answered with.
@@ -106,15 +122,6 @@ impl Source {
     }
 }
 
-fn condition(file: &ObjectMeta) -> GetOptions {
-    match &file.e_tag {
-        // A weak one never matches; the answer's own is compared.
-        Some(etag) if etag.starts_with("W/") => unmodified(file),
-        Some(etag) => GetOptions { if_match: Some(format!("\"{}\"", unquoted(etag))), ..GetOptions::default() },
-        None => unmodified(file),
-    }
-}
-
 fn unmodified(file: &ObjectMeta) -> GetOptions {
     GetOptions { if_unmodified_since: Some(file.last_modified), ..GetOptions::default() }
 }
@@ -135,12 +142,18 @@ mod tests {
         ObjectMeta { location: Path::from("a"), last_modified, size: 1, e_tag: etag.map(str::to_owned), version: None }
     }
 
+    fn source(is_served: bool) -> Source {
+        let store = Arc::new(object_store::memory::InMemory::new());
+        Source { product: "p".into(), store_id: StoreId::local(), store, is_local: false, is_served }
+    }
+
     #[test]
     fn the_condition_is_one_that_servers_understand() {
-        let sent = |etag| condition(&file(etag)).if_match;
+        let sent = |etag| source(true).condition(&file(etag)).if_match;
         assert_eq!(sent(Some("\"x\"")).as_deref(), Some("\"x\""));
         assert_eq!(sent(Some("0x8D")).as_deref(), Some("\"0x8D\""), "as Azure lists it");
         assert_eq!(sent(Some("W/\"x\"")), None);
-        assert!(condition(&file(None)).if_unmodified_since.is_some());
+        assert!(source(true).condition(&file(None)).if_unmodified_since.is_some());
+        assert_eq!(source(false).condition(&file(Some("0x8D"))).if_match.as_deref(), Some("0x8D"));
     }
 }

@@ -29,9 +29,17 @@ pub(crate) fn connector() -> Parquet {
     Parquet::new(&Settings::default().limits)
 }
 
+/// The identity of a store behind a server; real ones have 16 digits.
+const SERVER: &str = "server";
+
 /// A port of `shop.orders@1` at `path` of a store.
 pub(crate) fn port(store: Arc<dyn ObjectStore>, id: &str, path: &str, schema: Option<SchemaRef>) -> Port {
-    let scheme = if id.starts_with("local") { "file:///" } else { "memory:///" };
+    let is_served = id == SERVER || id.len() == 16;
+    let scheme = match (id.starts_with("local"), is_served) {
+        (true, _) => "file:///",
+        (_, true) => "s3://bucket/",
+        _ => "memory:///",
+    };
     let (folder, pattern) = match path.find(['*', '?', '[']) {
         None => (path, None),
         Some(at) => {
@@ -152,7 +160,8 @@ impl ParquetFixture {
 
     fn store(&self) -> (Arc<dyn ObjectStore>, &'static str) {
         match &self.place {
-            Place::Store(store) | Place::Remote(_, store) => (Arc::clone(store), "remote"),
+            Place::Store(store) => (Arc::clone(store), "remote"),
+            Place::Remote(_, store) => (Arc::clone(store), SERVER),
             Place::Local(folder) => (Arc::new(LocalFileSystem::new_with_prefix(folder.path()).unwrap()), "local"),
         }
     }

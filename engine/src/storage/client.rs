@@ -4,6 +4,7 @@
 //! Holds always:
 //! - an answer that does not begin, or does not go on, within the stall timeout ends the request, which is then tried again like any
 //!   other that failed: nothing waits for the whole request timeout because of one silent connection;
+//! - a refusal is told only when it has come whole; a connection that breaks off in it is a broken connection, which is tried again;
 //! - a part of an object that is shorter or longer than the range it claims is an error, never a part.
 //!
 //! Start reading at [`Bounded`].
@@ -27,6 +28,9 @@ use tokio::time::Sleep;
 use crate::document;
 use crate::error::Result;
 use crate::settings::StorageSettings;
+
+/// Bytes of a refusal that are read at most.
+const REFUSAL: usize = 64 << 10;
 
 /// Why an answer was given up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -131,9 +135,30 @@ impl HttpService for BoundedService {
         } else {
             None
         };
-        let stall = self.stall;
-        Ok(answer.map(|body| HttpResponseBody::new(Watched { body, stall, timer: None, missing: claimed })))
+        let (parts, body) = answer.into_parts();
+        let body = Watched { body, stall: self.stall, timer: None, missing: claimed };
+        let body = match parts.status.is_success() {
+            true => HttpResponseBody::new(body),
+            false => refusal(body).await?.into(),
+        };
+        Ok(HttpResponse::from_parts(parts, body))
     }
+}
+
+/// Reads why a request was refused, as far as anybody wants to know.
+async fn refusal(mut body: Watched) -> std::result::Result<Bytes, HttpError> {
+    let mut text = Vec::new();
+    while text.len() < REFUSAL
+        && let Some(frame) = std::future::poll_fn(|cx| Pin::new(&mut body).poll_frame(cx)).await
+    {
+        let frame = frame.map_err(|error| match error.kind() {
+            HttpErrorKind::Timeout => error,
+            _ => HttpError::new(HttpErrorKind::Interrupted, error),
+        })?;
+        text.extend_from_slice(frame.data_ref().map_or(&[], |data| data.as_ref()));
+    }
+    text.truncate(REFUSAL);
+    Ok(text.into())
 }
 
 /// Bytes of the range that an answer says it holds.

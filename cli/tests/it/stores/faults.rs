@@ -158,6 +158,7 @@ fn told(ran: &Ran, product: &str, words: &str) -> String {
     assert_eq!(error["kind"], "unavailable", "{error}");
     let message = error["message"].as_str().unwrap();
     assert!(message.contains(product), "{error}");
+    assert!(error["product"].as_str().is_some_and(|named| named.starts_with(product)), "{error}");
     assert!(message.contains(&format!("the storage of domain sales {words}")), "{error}");
     assert!(error["hint"].as_str().is_some_and(|hint| hint.ends_with('.')), "{error}");
     format!("error `unavailable`: the storage of domain sales {words}")
