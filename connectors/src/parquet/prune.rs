@@ -18,9 +18,9 @@ use datafusion::physical_expr::PhysicalExpr;
 use datafusion::physical_expr::utils::reassign_expr_columns;
 use tracing::debug;
 
-use super::filters::Judged;
 use super::footer::Footer;
-use super::table::Columns;
+use crate::common::columns::Columns;
+use crate::common::filters::Judged;
 
 /// For each file whether its partition values satisfy every exact predicate.
 ///
