@@ -17,7 +17,7 @@ use meshweave_engine::storage::StoreId;
 use meshweave_engine::{Error, Failure, QueryContext, Result};
 use object_store::{GetOptions, GetRange, ObjectMeta, ObjectStore, coalesce_ranges};
 
-use crate::common::storage_failure;
+use super::storage_failure;
 
 /// Gaps between ranges that are cheaper to read than to ask around, bytes: one round trip of a remote store.
 const REMOTE_GAP: u64 = 1 << 20;
