@@ -64,16 +64,23 @@ type NoLabels = [(&'static str, &'static str); 0];
 fn write(engine: &Engine, family: &Family, mut encoder: MetricEncoder<'_>) -> fmt::Result {
     match (family.read)(engine) {
         Reading::Count(rows) => {
+            let write = |mut row: MetricEncoder<'_>, number: u64| {
+                row.encode_counter(&number, None::<&Exemplar<NoLabels, f64>>)
+            };
             for (values, number) in rows {
-                let labels = labels(family, &values);
-                let mut row = encoder.encode_family(&labels)?;
-                row.encode_counter(&number, None::<&Exemplar<NoLabels, f64>>)?;
+                match labels(family, &values) {
+                    // Without labels there are no brackets.
+                    none if none.is_empty() => return write(encoder, number),
+                    labels => write(encoder.encode_family(&labels)?, number)?,
+                }
             }
         }
         Reading::Level(rows) => {
             for (values, number) in rows {
-                let labels = labels(family, &values);
-                encoder.encode_family(&labels)?.encode_gauge(&number)?;
+                match labels(family, &values) {
+                    none if none.is_empty() => return encoder.encode_gauge(&number),
+                    labels => encoder.encode_family(&labels)?.encode_gauge(&number)?,
+                }
             }
         }
         Reading::Times(histogram) => {

@@ -3,6 +3,7 @@
 //! Start reading at [`run`].
 
 mod certificates;
+mod keys;
 mod listeners;
 mod probe;
 mod signals;
@@ -59,6 +60,7 @@ async fn serve(args: &Serve, session: &Session, is_traced: bool, output: &Output
     let mut signals = Signals::new()?;
     let mut hangups = signals::hangups()?;
     let mut options = options(session, &settings, is_traced);
+    options.ticket_keys = keys::ticket_keys(&settings)?;
     options.tls = certificates.as_ref().map(Certificates::tls);
     let (stop, hurry, door) = (CancellationToken::new(), options.hurry.clone(), Arc::clone(&options.door));
 

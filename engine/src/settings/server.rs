@@ -31,6 +31,10 @@ pub struct Listen {
     pub handshakes: usize,
     /// Time in which a connection to Flight SQL must be secured.
     pub handshake_timeout: Timeout,
+    /// The environment's variable that holds the keys of tickets, 64 hexadecimal digits each, separated by commas: the first signs, all are
+    /// taken. Servers with the same keys take each other's tickets. Default: a key of its own, made when the server starts.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ticket_keys_env: Option<String>,
 }
 
 impl Default for Listen {
@@ -42,6 +46,7 @@ impl Default for Listen {
             http_connections: 64,
             handshakes: 256,
             handshake_timeout: Timeout(Duration::from_secs(10)),
+            ticket_keys_env: None,
         }
     }
 }

@@ -56,6 +56,7 @@ pub(crate) fn read(page: &str) -> BTreeMap<String, Family> {
 }
 
 fn sample(line: &str) -> Sample {
+    assert!(!line.contains("{}"), "brackets around nothing: {line}");
     let (head, value) = line.rsplit_once(' ').unwrap();
     let (name, labels) = match head.split_once('{') {
         Some((name, rest)) => (name, rest.strip_suffix('}').unwrap_or_else(|| panic!("{line}"))),

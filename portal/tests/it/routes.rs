@@ -57,7 +57,7 @@ async fn queries_are_counted_by_how_they_ended() {
     assert_eq!(door.run("SELECT n FROM sales.numbers").await.unwrap(), 2);
     assert_eq!(door.run("SELECT 1").await.unwrap(), 1);
     door.run("SELECT x FROM sales.nothing").await.unwrap_err();
-    door.run("SELECT FROM WHERE").await.unwrap_err();
+    door.run("SELEC 1").await.unwrap_err();
     let after = numbers(&door).await;
     assert_eq!(number(&after, "meshweave_queries", &["none", "finished"]), 2.0);
     assert_eq!(number(&after, "meshweave_queries", &["not_found", "failed"]), 1.0);
