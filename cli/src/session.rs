@@ -9,8 +9,8 @@ use std::time::Duration;
 use meshweave_contract::model::Product;
 use meshweave_engine::catalog::Entry;
 use meshweave_engine::engine::Parts;
-use meshweave_engine::settings::Settings;
 use meshweave_engine::policy::{AccessBlockPolicy, Action, Decision, PolicyEngine};
+use meshweave_engine::settings::Settings;
 use meshweave_engine::{Engine, Principal, QueryContext};
 
 use crate::args::Global;

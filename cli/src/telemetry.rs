@@ -47,7 +47,11 @@ pub(crate) fn start(settings: &TelemetrySettings) -> Outcome<Option<Telemetry>> 
     let Some(endpoint) = &settings.otlp_endpoint else { return Ok(None) };
     if !endpoint.starts_with("http://") {
         let hint = "Write http://HOST:PORT; a collector on this machine takes the traces further, over TLS if need be.";
-        return Err(failure::unusable("telemetry.otlp_endpoint", format!("traces cannot be sent to {endpoint:?}"), hint));
+        return Err(failure::unusable(
+            "telemetry.otlp_endpoint",
+            format!("traces cannot be sent to {endpoint:?}"),
+            hint,
+        ));
     }
     if !(0.0..=1.0).contains(&settings.sample) {
         let hint = "Write a number from 0 (no trace) to 1 (every trace).";

@@ -29,7 +29,10 @@ use crate::tls::Tls;
 const PAUSE: Duration = Duration::from_millis(50);
 
 /// The connections that come in on `listener`; those in the middle of being secured are dropped with the stream.
-pub(crate) fn connections(listener: TcpListener, options: &Options) -> impl Stream<Item = io::Result<Connection>> + use<> {
+pub(crate) fn connections(
+    listener: TcpListener,
+    options: &Options,
+) -> impl Stream<Item = io::Result<Connection>> + use<> {
     let door = Door {
         listener,
         tls: options.tls.clone(),

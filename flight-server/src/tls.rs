@@ -32,7 +32,10 @@ pub struct Pem {
 impl std::fmt::Debug for Pem {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let client_ca = self.client_ca.as_ref().map(|(place, _)| place);
-        f.debug_struct("Pem").field("certificate", &self.certificate.0).field("client_ca", &client_ca).finish_non_exhaustive()
+        f.debug_struct("Pem")
+            .field("certificate", &self.certificate.0)
+            .field("client_ca", &client_ca)
+            .finish_non_exhaustive()
     }
 }
 
@@ -72,7 +75,8 @@ fn config(pem: &Pem) -> Result<Arc<ServerConfig>> {
     let chain = certificates(place, text)?;
     let (key_place, key_text) = &pem.key;
     // The parser's own words may quote the text; a key is never quoted.
-    let key = PrivateKeyDer::from_pem_slice(key_text).map_err(|_| invalid(key_place, "it holds no private key".to_owned()))?;
+    let key = PrivateKeyDer::from_pem_slice(key_text)
+        .map_err(|_| invalid(key_place, "it holds no private key".to_owned()))?;
     let builder = ServerConfig::builder_with_provider(Arc::clone(&provider))
         .with_safe_default_protocol_versions()
         .map_err(|error| wrong(place, &error))?;

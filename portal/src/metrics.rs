@@ -64,9 +64,8 @@ type NoLabels = [(&'static str, &'static str); 0];
 fn write(engine: &Engine, family: &Family, mut encoder: MetricEncoder<'_>) -> fmt::Result {
     match (family.read)(engine) {
         Reading::Count(rows) => {
-            let write = |mut row: MetricEncoder<'_>, number: u64| {
-                row.encode_counter(&number, None::<&Exemplar<NoLabels, f64>>)
-            };
+            let write =
+                |mut row: MetricEncoder<'_>, number: u64| row.encode_counter(&number, None::<&Exemplar<NoLabels, f64>>);
             for (values, number) in rows {
                 match labels(family, &values) {
                     // Without labels there are no brackets.

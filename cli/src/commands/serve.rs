@@ -65,7 +65,8 @@ async fn serve(args: &Serve, session: &Session, is_traced: bool, output: &Output
     let (stop, hurry, door) = (CancellationToken::new(), options.hurry.clone(), Arc::clone(&options.door));
 
     listeners.tell(session, certificates.is_some(), output)?;
-    let limits = Limits { connections: settings.listen.http_connections, patience: settings.listen.handshake_timeout.0 };
+    let limits =
+        Limits { connections: settings.listen.http_connections, patience: settings.listen.handshake_timeout.0 };
     let beside = CancellationToken::new();
     let (flight, mut portal) = listeners.open_portal(&session.engine, limits, &beside);
     supervisor::tell("READY=1");

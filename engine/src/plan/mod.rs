@@ -96,7 +96,8 @@ async fn planned(
         let bound = parameters::bind(logical, &resolution.scope.parameters, &statement.parameters)?;
         state.optimize(&bound).map_err(ours)
     })?;
-    let physical = state.query_planner().create_physical_plan(&optimized, &state).instrument(planning).await.map_err(ours)?;
+    let physical =
+        state.query_planner().create_physical_plan(&optimized, &state).instrument(planning).await.map_err(ours)?;
 
     let schema = answer_schema(optimized.schema().as_arrow(), &physical.schema());
     let reports = ctx.scans.reports().split_off(reports_before);

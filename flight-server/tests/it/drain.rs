@@ -108,8 +108,7 @@ async fn whoever_is_in_a_hurry_does_not_wait_for_the_drain() {
 
 #[tokio::test]
 async fn a_client_that_reads_nothing_does_not_keep_the_server() {
-    let options =
-        Options { drain: Duration::from_millis(10), close: Duration::from_millis(50), ..Options::new(ada()) };
+    let options = Options { drain: Duration::from_millis(10), close: Duration::from_millis(50), ..Options::new(ada()) };
     let server = Server::with(options).await;
     let info = server.client().await.execute(ENDLESS.into(), None).await.unwrap();
     let mut raw = FlightServiceClient::new(server.channel().await);

@@ -55,7 +55,8 @@ async fn connect(
     authority: &Authority,
     own: Option<(String, String)>,
 ) -> Result<Client, tonic::transport::Error> {
-    let mut tls = ClientTlsConfig::new().ca_certificate(Certificate::from_pem(authority.pem())).domain_name("localhost");
+    let mut tls =
+        ClientTlsConfig::new().ca_certificate(Certificate::from_pem(authority.pem())).domain_name("localhost");
     if let Some((certificate, key)) = own {
         tls = tls.identity(Identity::from_pem(certificate, key));
     }

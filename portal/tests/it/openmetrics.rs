@@ -45,7 +45,10 @@ pub(crate) fn read(page: &str) -> BTreeMap<String, Family> {
                 other => panic!("{other} is no type"),
             };
             assert!(endings.contains(&ending), "{line}");
-            assert!(!family.samples.iter().any(|s| s.name == sample.name && s.labels == sample.labels), "twice: {line}");
+            assert!(
+                !family.samples.iter().any(|s| s.name == sample.name && s.labels == sample.labels),
+                "twice: {line}"
+            );
             family.samples.push(sample);
         }
     }

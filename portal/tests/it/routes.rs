@@ -19,7 +19,8 @@ async fn numbers(door: &Door) -> BTreeMap<String, Family> {
 /// The number of a family's sample with these label values, in the order of their names.
 fn number(families: &BTreeMap<String, Family>, name: &str, labels: &[&str]) -> f64 {
     let samples = &families[name].samples;
-    let mut fitting = samples.iter().filter(|sample| sample.labels.values().map(String::as_str).eq(labels.iter().copied()));
+    let mut fitting =
+        samples.iter().filter(|sample| sample.labels.values().map(String::as_str).eq(labels.iter().copied()));
     fitting.next().unwrap_or_else(|| panic!("{name} {labels:?}: {samples:?}")).value
 }
 

@@ -18,8 +18,10 @@ const DIGITS: usize = 64;
 /// A variable that is not set, or holds something else than keys.
 pub(super) fn ticket_keys(settings: &Settings) -> Outcome<Vec<TicketKey>> {
     let Some(variable) = &settings.listen.ticket_keys_env else { return Ok(Vec::new()) };
-    let hint = "Set it to one or more keys of 64 hexadecimal digits, separated by commas (`openssl rand -hex 32` makes one).";
-    let wrong = |what: &str| failure::unusable("listen.ticket_keys_env", format!("the variable {variable} {what}"), hint);
+    let hint =
+        "Set it to one or more keys of 64 hexadecimal digits, separated by commas (`openssl rand -hex 32` makes one).";
+    let wrong =
+        |what: &str| failure::unusable("listen.ticket_keys_env", format!("the variable {variable} {what}"), hint);
     let text = settings.environment.get(variable).ok_or_else(|| wrong("is not set"))?;
     text.split(',').map(|key| read(key.trim()).ok_or_else(|| wrong("holds something that is no key"))).collect()
 }

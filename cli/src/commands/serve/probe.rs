@@ -29,7 +29,8 @@ pub(super) async fn run(args: &Serve, settings: &Settings, output: &Output) -> O
         let hint = "Set listen.http to an address.";
         return Err(failure::unusable("listen.http", "health is told over HTTP, and HTTP is off", hint));
     };
-    let failed = |error| Error::unavailable("the server", format!("it does not answer at http://{address}/health"), error);
+    let failed =
+        |error| Error::unavailable("the server", format!("it does not answer at http://{address}/health"), error);
     let answer = tokio::time::timeout(PATIENCE, ask(&address)).await;
     let status = answer.map_err(|_| failed(io::Error::from(io::ErrorKind::TimedOut)))?.map_err(failed)?;
     if !status.starts_with("HTTP/1.1 200 ") {

@@ -7,7 +7,7 @@ use std::process::Command;
 
 use crate::mesh::{path, shared};
 use crate::meshweave;
-use crate::server::{Server, get};
+use crate::server::{Server, get, rows};
 
 fn packaged(file: &str) -> String {
     fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(file)).unwrap()
@@ -33,8 +33,8 @@ fn variables(words: Vec<&str>, folder: &Path) -> Vec<(String, String)> {
         .collect()
 }
 
-#[test]
-fn the_unit_starts_a_server_that_tells_systemd_and_is_stopped_in_time() {
+#[tokio::test(flavor = "multi_thread")]
+async fn the_unit_starts_a_server_that_tells_systemd_and_is_stopped_in_time() {
     let text = packaged("packaging/meshweave.service");
     let folder = tempfile::tempdir().unwrap();
     fs::create_dir(folder.path().join("meshweave")).unwrap();
@@ -60,6 +60,7 @@ fn the_unit_starts_a_server_that_tells_systemd_and_is_stopped_in_time() {
     let mut told = [0; 64];
     let length = supervisor.recv(&mut told).unwrap();
     assert_eq!((unit(&text, "Type"), &told[..length]), (vec!["notify"], &b"READY=1"[..]));
+    assert_eq!(rows(&mut server.client().await, "SELECT 1").await.unwrap(), 1);
     server.signal("TERM");
     let (status, log) = server.ended();
     assert_eq!(status.code(), Some(0), "{log}");

@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use opentelemetry_proto::tonic::collector::trace::v1::trace_service_server::{TraceService, TraceServiceServer};
 use opentelemetry_proto::tonic::collector::trace::v1::{ExportTraceServiceRequest, ExportTraceServiceResponse};
-use opentelemetry_proto::tonic::common::v1::any_value::Value;
 use opentelemetry_proto::tonic::common::v1::KeyValue;
+use opentelemetry_proto::tonic::common::v1::any_value::Value;
 use opentelemetry_proto::tonic::trace::v1::Span;
 use parking_lot::Mutex;
 use tokio::net::TcpListener;
@@ -160,7 +160,8 @@ fn what_is_no_collector_is_refused() {
         ("MESHWEAVE_TELEMETRY__OTLP_ENDPOINT", "http://not an address", "telemetry.otlp_endpoint"),
         ("MESHWEAVE_TELEMETRY__SAMPLE", "2", "telemetry.sample"),
     ] {
-        let mut command = Server::command(&[("MESHWEAVE_TELEMETRY__OTLP_ENDPOINT", "http://127.0.0.1:1"), (name, value)]);
+        let mut command =
+            Server::command(&[("MESHWEAVE_TELEMETRY__OTLP_ENDPOINT", "http://127.0.0.1:1"), (name, value)]);
         let refused = crate::meshweave::finish(&mut command);
         assert!(refused.stderr.contains(place), "{}", refused.stderr);
         assert_eq!(refused.code, Some(2), "{}", refused.stderr);
