@@ -98,6 +98,7 @@ async fn the_steps_of_a_query_reach_the_collector_below_the_callers_span() {
     let server = Server::start(&[
         ("MESHWEAVE_TELEMETRY__OTLP_ENDPOINT", &format!("http://{address}")),
         ("MESHWEAVE_TELEMETRY__SERVICE_NAME", "mesh-of-tests"),
+        ("MESHWEAVE_TELEMETRY__TIMEOUT", "5m"),
         // No trace begins here: what comes belongs to the caller's.
         ("MESHWEAVE_TELEMETRY__SAMPLE", "0"),
     ]);
