@@ -90,7 +90,7 @@ async fn planned(
     let planning = info_span!("plan");
     let ours = |error| Error::from_datafusion(error, &products);
 
-    let state = engine.runtime.template.session(pinned.stores);
+    let state = engine.runtime.template.planning();
     let optimized = planning.in_scope(|| {
         let logical = logical(&state, &mut resolution, &pinned.providers)?;
         let bound = parameters::bind(logical, &resolution.scope.parameters, &statement.parameters)?;
@@ -105,7 +105,7 @@ async fn planned(
     rows.extend(explain::rows(&pinned.entries, &reports));
     let explains = matches!(optimized, LogicalPlan::Explain(_) | LogicalPlan::Analyze(_));
     let head = if explains { explain::batch(&schema, &rows)? } else { None };
-    let task = state.task_ctx();
+    let task = engine.runtime.template.task(&state, pinned.stores);
     let versions = pinned.versions;
     let runnable = Runnable { ctx: ctx.clone(), schema, plan: physical, task, versions, head, products };
     Ok((runnable, rows))
