@@ -23,6 +23,7 @@ mod processes;
 mod register;
 mod search;
 mod serve;
+mod server;
 mod session;
 mod slt;
 mod sql;

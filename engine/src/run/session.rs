@@ -113,6 +113,11 @@ impl Template {
         state
     }
 
+    /// Bytes on disk that all queries hold now.
+    pub(crate) fn spilled_bytes(&self) -> u64 {
+        self.env.disk_manager.used_disk_space()
+    }
+
     /// Bytes that all queries hold now.
     pub(crate) fn reserved_bytes(&self) -> usize {
         self.pool.reserved()
