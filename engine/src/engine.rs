@@ -282,6 +282,11 @@ impl Engine {
         self.runtime.template.reserved_bytes()
     }
 
+    /// Queries that run now.
+    pub fn running_queries(&self) -> usize {
+        self.runtime.admission.running()
+    }
+
     /// Queries that wait for a place now.
     pub fn waiting_queries(&self) -> usize {
         self.runtime.admission.waiting()

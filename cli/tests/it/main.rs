@@ -10,9 +10,12 @@
 
 mod adbc;
 mod check;
+mod costs;
 mod demo;
+mod differential;
 mod formats;
 mod init;
+mod limits;
 mod mesh;
 mod meshweave;
 mod names;

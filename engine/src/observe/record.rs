@@ -10,6 +10,7 @@ use uuid::Uuid;
 
 use crate::context::{QueryContext, Usage};
 use crate::error::{Error, Kind};
+use crate::observe::live::{LiveQuery, Shown};
 use crate::observe::log::QueryLog;
 use crate::version::VersionVector;
 
@@ -33,6 +34,12 @@ pub(crate) struct QueryRecord {
     pub(crate) rows_read: u64,
     pub(crate) bytes: u64,
     pub(crate) requests: u64,
+    /// The most memory that its operators held at a time, bytes.
+    pub(crate) memory: u64,
+    /// Bytes that its operators wrote to disk.
+    pub(crate) spilled: u64,
+    /// How long it waited for a place.
+    pub(crate) waited: Duration,
     pub(crate) outcome: Outcome,
     /// The kind and the text of the error.
     pub(crate) error: Option<(Kind, String)>,
@@ -60,7 +67,8 @@ impl Outcome {
     }
 }
 
-/// Follows one query; its record is handed in when it is dropped, whatever happened.
+/// Follows one query; its record is handed in when it is dropped, whatever happened. From the moment that it is to run until
+/// then it is told as one that runs or waits.
 ///
 /// A statement that was only planned leaves no record, unless planning failed.
 #[derive(Debug)]
@@ -71,6 +79,7 @@ pub(crate) struct Recorder {
     record: QueryRecord,
     /// Whether there is something to tell: it ran, or it failed.
     told: bool,
+    live: Option<Shown>,
 }
 
 impl Recorder {
@@ -87,21 +96,33 @@ impl Recorder {
             rows_read: 0,
             bytes: 0,
             requests: 0,
+            memory: 0,
+            spilled: 0,
+            waited: Duration::ZERO,
             outcome: Outcome::Dropped,
             error: None,
         };
-        Self { log: Arc::clone(log), usage: Arc::clone(&ctx.usage), since: Instant::now(), record, told: false }
+        Self {
+            log: Arc::clone(log),
+            usage: Arc::clone(&ctx.usage),
+            since: Instant::now(),
+            record,
+            told: false,
+            live: None,
+        }
     }
 
     /// It is about to run, over these versions.
     pub(crate) fn runs(&mut self, versions: &VersionVector) {
         self.record.versions = versions.clone();
         self.told = true;
+        let query = LiveQuery { record: self.record.clone(), since: self.since, usage: Arc::clone(&self.usage) };
+        self.live = Some(self.log.live.show(query));
     }
 
     /// Rows of the answer were taken.
     pub(crate) fn add_rows(&mut self, rows: usize) {
-        self.record.rows += rows as u64;
+        self.usage.add_taken_rows(rows as u64);
     }
 
     pub(crate) fn finished(&mut self) {
@@ -122,11 +143,26 @@ impl Drop for Recorder {
         if !self.told {
             return;
         }
-        let mut record = self.record.clone();
-        record.duration = self.since.elapsed();
-        (record.rows_read, record.bytes, record.requests) =
-            (self.usage.rows(), self.usage.bytes(), self.usage.requests());
-        self.log.hand_in(record);
+        self.log.hand_in(self.record.clone().now(self.since, &self.usage));
+        // Only now: who looks in between sees it twice rather than not at all, and tells it once.
+        self.live = None;
+    }
+}
+
+impl QueryRecord {
+    /// With what was used up to now.
+    pub(super) fn now(self, since: Instant, usage: &Usage) -> Self {
+        Self {
+            duration: since.elapsed(),
+            rows: usage.taken_rows(),
+            rows_read: usage.rows(),
+            bytes: usage.bytes(),
+            requests: usage.requests(),
+            memory: usage.most_memory_bytes(),
+            spilled: usage.spilled_bytes(),
+            waited: usage.waited(),
+            ..self
+        }
     }
 }
 

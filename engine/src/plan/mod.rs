@@ -9,6 +9,7 @@
 //!
 //! Start reading at [`plan`].
 
+mod analyze;
 mod columns;
 mod decide;
 mod explain;
@@ -36,11 +37,13 @@ use datafusion::sql::planner::SqlToRel;
 use crate::catalog::CatalogSnapshot;
 use crate::context::QueryContext;
 use crate::engine::{Engine, Planned, Statement, StatementInfo};
-use crate::error::{Error, Failure, Result};
+use crate::error::{Error, Failure, Kind, Result};
 use crate::observe::record::Recorder;
-use crate::run::Runnable;
 use crate::run::session::Tables;
+use crate::run::{self, Head, ResultLimits, Runnable};
 use crate::version::VersionVector;
+use analyze::Watched;
+pub(crate) use analyze::{Measured, spilled};
 use decide::Decisions;
 use names::{Resolution, Resolver, Scope, Target};
 use parse::{Listing, Request};
@@ -56,13 +59,18 @@ pub(crate) async fn plan(
     statement: &Statement,
     pins: Option<&VersionVector>,
 ) -> Result<Planned> {
-    let ctx = ctx.clone().with_timeout(engine.settings.limits.statement_timeout.0);
+    let limits = &engine.settings.limits;
+    let mut ctx = ctx.clone().with_timeout(limits.statement_timeout.0);
+    ctx.usage = Arc::new(ctx.usage.statement(limits.scanned_bytes));
     engine.log.start();
     let mut recorder = Recorder::new(&engine.log, &ctx, &statement.sql);
     let work = Box::pin(planned(engine, &ctx, statement, pins));
     match ctx.bounded(work).await {
         Ok((runnable, rows)) => Ok(Planned::new(Arc::clone(&engine.runtime), runnable, recorder, rows)),
         Err(error) => {
+            // The limit on what may be read, where its error came back as another.
+            let reached = ctx.usage.may_read().err().filter(|_| error.kind() != Kind::Cancelled);
+            let error = reached.unwrap_or(error);
             recorder.failed(&error);
             Err(error)
         }
@@ -83,8 +91,14 @@ async fn planned(
     let products: Arc<[String]> = resolution.wanted.iter().map(|wanted| wanted.entry.id().name.to_string()).collect();
     let ours = |error| Error::from_datafusion(error, &products);
 
-    let state = engine.runtime.template.session(pinned.stores);
-    let logical = logical(&state, &mut resolution, &pinned.providers)?;
+    let state = engine.runtime.template.session(pinned.stores, &ctx.usage);
+    let keys: Vec<String> = pinned.entries.iter().map(|entry| entry.key.clone()).collect();
+    let scans = analyze::Scans::default();
+    let providers = match parse::analyzes(&resolution.scope.statement) {
+        true => pinned.providers.into_iter().zip(&keys).map(|(table, key)| Watched::new(table, key, &scans)).collect(),
+        false => pinned.providers,
+    };
+    let logical = logical(&state, &mut resolution, &providers)?;
     let bound = parameters::bind(logical, &resolution.scope.parameters, &statement.parameters)?;
     let optimized = state.optimize(&bound).map_err(ours)?;
     let physical = state.query_planner().create_physical_plan(&optimized, &state).await.map_err(ours)?;
@@ -93,11 +107,21 @@ async fn planned(
     let reports = ctx.scans.reports().split_off(reports_before);
     let mut rows = explain::views(&resolution);
     rows.extend(explain::rows(&pinned.entries, &reports));
-    let explains = matches!(optimized, LogicalPlan::Explain(_) | LogicalPlan::Analyze(_));
-    let head = if explains { explain::batch(&schema, &rows)? } else { None };
+    let (plan, counted) = run::counted(physical).map_err(ours)?;
+    let runs = !matches!(optimized, LogicalPlan::Explain(_));
+    let (head, limits) = match counted {
+        Some(count) => {
+            let measured = Measured { given: rows.clone(), keys, scans, rows: count };
+            (Head::Measured(measured), ResultLimits::default())
+        }
+        None if runs => (Head::None, ResultLimits::new(&engine.settings.limits)),
+        None => (explain::batch(&schema, &rows)?.map_or(Head::None, Head::Ready), ResultLimits::default()),
+    };
+    let scan_bytes = if runs { reports.iter().map(|report| report.bytes_kept).sum() } else { 0 };
     let task = state.task_ctx();
     let versions = pinned.versions;
-    let runnable = Runnable { ctx: ctx.clone(), schema, plan: physical, task, versions, head, products };
+    let ctx = ctx.clone();
+    let runnable = Runnable { ctx, schema, plan, task, versions, head, scan_bytes, limits, products };
     Ok((runnable, rows))
 }
 

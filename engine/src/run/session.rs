@@ -33,6 +33,7 @@ use object_store::ObjectStore;
 use parking_lot::RwLock;
 use url::Url;
 
+use crate::context::Usage;
 use crate::error::{Failure, Result};
 use crate::run::cooperative::YieldingJoins;
 use crate::run::memory::{self, QueryPool};
@@ -83,13 +84,19 @@ impl Template {
     }
 
     /// A query's own state, with its own stores and its own share of the memory.
-    pub(crate) fn session(&self, stores: Vec<(ObjectStoreUrl, Arc<dyn ObjectStore>)>) -> SessionState {
+    ///
+    /// - `usage`: is told how much memory the query holds.
+    pub(crate) fn session(
+        &self,
+        stores: Vec<(ObjectStoreUrl, Arc<dyn ObjectStore>)>,
+        usage: &Arc<Usage>,
+    ) -> SessionState {
         let registry = QueryStores::default();
         for (url, store) in stores {
             registry.register_store(url.as_ref(), store);
         }
         let mut env = self.env.clone();
-        env.memory_pool = Arc::new(QueryPool::new(Arc::clone(&self.pool)));
+        env.memory_pool = Arc::new(QueryPool::new(Arc::clone(&self.pool), Arc::clone(usage)));
         env.object_store_registry = Arc::new(registry);
         let mut state =
             SessionStateBuilder::new_from_existing(self.state.clone()).with_runtime_env(Arc::new(env)).build();
