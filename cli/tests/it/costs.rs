@@ -37,7 +37,7 @@ fn an_analyzed_statement_tells_what_the_stores_have_sent() {
     let remote = ["commerce.orders@1", "logistics.shipments@1"];
     let sum = |name: &str| remote.iter().map(|product| number(&facts, product, name)).sum::<u64>();
     assert_eq!(sum("requests"), counted.total(), "{counted:?} {facts:#?}");
-    assert_eq!(sum("bytes read"), counted.sent_bytes - counted.listed_bytes, "{counted:?} {facts:#?}");
+    assert_eq!(sum("bytes read"), counted.sent_bytes - counted.other_bytes, "{counted:?} {facts:#?}");
     let local = "identity.customers@1";
     for name in ["requests", "bytes read"] {
         assert_eq!(number(&facts, "totals", name), sum(name) + number(&facts, local, name), "{facts:#?}");
@@ -69,7 +69,7 @@ fn every_row_and_every_file_of_a_product_is_told() {
         assert_eq!(number(&facts, product, "rows produced"), counted[0]["n"].as_u64().unwrap(), "{facts:#?}");
         assert_eq!(number(&facts, product, "files opened"), 16, "{facts:#?}");
         assert_eq!(number(&facts, product, "requests"), proxy.total(), "{proxy:?} {facts:#?}");
-        assert_eq!(number(&facts, product, "bytes read"), proxy.sent_bytes - proxy.listed_bytes, "{facts:#?}");
+        assert_eq!(number(&facts, product, "bytes read"), proxy.sent_bytes - proxy.other_bytes, "{facts:#?}");
         // A table read twice has one meter, and its scans are told together.
         let key = if product.starts_with("commerce") { "orderId" } else { "order_id" };
         let twice = analyzed(&stores, &format!("SELECT count(*) FROM {table} a JOIN {table} b USING ({key})"));

@@ -9,6 +9,7 @@
 )]
 
 mod adbc;
+mod captures;
 mod check;
 mod costs;
 mod demo;
@@ -23,7 +24,9 @@ mod places;
 mod plan;
 mod plans;
 mod processes;
+mod progress;
 mod register;
+mod screen;
 mod search;
 mod serve;
 mod session;

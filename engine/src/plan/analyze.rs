@@ -9,7 +9,7 @@
 //! Start reading at [`Measured::batch`].
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::{self, Write as _};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -23,7 +23,7 @@ use datafusion::error::Result as DfResult;
 use datafusion::logical_expr::{Expr, LogicalPlan, TableProviderFilterPushDown, TableType};
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::empty::EmptyExec;
-use datafusion::physical_plan::metrics::{MetricValue, MetricsSet};
+use datafusion::physical_plan::metrics::MetricsSet;
 use parking_lot::Mutex;
 
 use super::explain;
@@ -197,22 +197,32 @@ fn rows_of(scan: &dyn ExecutionPlan) -> Option<u64> {
     below(scan, rows_of)
 }
 
-/// Files that a scan opened.
+/// Files that a scan opened, each counted once, though several partitions may read parts of it.
 fn files_of(scan: &dyn ExecutionPlan) -> Option<u64> {
     if scan.is::<EmptyExec>() {
         return Some(0);
     }
-    let opened = |metrics: MetricsSet| match metrics.sum_by_name("files_opened")? {
-        MetricValue::Count { count, .. } => Some(count.value() as u64),
-        _ => None,
-    };
-    added(scan.metrics().and_then(opened), below(scan, files_of))
+    let own = scan.metrics().and_then(|metrics| named_files(&metrics).or_else(|| summed(&metrics, "files_opened")));
+    added(own, below(scan, files_of))
 }
 
-/// Time that a scan's nodes computed, over all partitions.
+/// The files that the metrics of a node name, where its format names them.
+fn named_files(metrics: &MetricsSet) -> Option<u64> {
+    let labels = metrics.iter().flat_map(|metric| metric.labels());
+    let names: BTreeSet<&str> = labels.filter(|label| label.name() == "filename").map(|label| label.value()).collect();
+    Some(names.len() as u64).filter(|count| *count > 0)
+}
+
+fn summed(metrics: &MetricsSet, name: &str) -> Option<u64> {
+    metrics.sum_by_name(name).map(|sum| sum.as_usize() as u64)
+}
+
+/// Time that a scan's nodes worked, over all partitions: readers of files count it apart, with what they decode.
 fn nanos_of(scan: &dyn ExecutionPlan) -> Option<u64> {
-    let own = scan.metrics().and_then(|metrics| metrics.elapsed_compute());
-    added(own.map(|nanos| nanos as u64), below(scan, nanos_of))
+    let own = scan.metrics().and_then(|metrics| {
+        summed(&metrics, "time_elapsed_processing").or_else(|| metrics.elapsed_compute().map(|nanos| nanos as u64))
+    });
+    added(own, below(scan, nanos_of))
 }
 
 /// The sum over the nodes directly below that have the number.
