@@ -13,7 +13,7 @@ use arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};
 use meshweave_contract::model::{Body, Product, Status, Visibility};
 
 use super::{CatalogSnapshot, Entry, Listed, WHOLE_MESH};
-use crate::types::arrow_type;
+use crate::types::plain_type;
 
 /// A column of a system table: its name, type, and what it means.
 pub type ColumnDoc = (&'static str, DataType, &'static str);
@@ -88,7 +88,11 @@ pub fn columns(name: &str) -> Option<Vec<ColumnDoc>> {
         "queries" => vec![
             ("query_id", DataType::Utf8, "The query's id, as errors and answers tell it."),
             ("started_at", DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into())), "When it came."),
-            ("duration_ms", DataType::Float64, "From its arrival to its end, milliseconds."),
+            (
+                "duration_ms",
+                DataType::Float64,
+                "From its arrival to its end, or to now while it runs or waits, milliseconds.",
+            ),
             ("principal", DataType::Utf8, "Who asked."),
             ("purpose", DataType::Utf8, "Why, when the caller said."),
             ("statement", DataType::Utf8, "The statement; null for those of others."),
@@ -98,7 +102,15 @@ pub fn columns(name: &str) -> Option<Vec<ColumnDoc>> {
             ("rows_read", DataType::Int64, "Rows that scans produced."),
             ("bytes", DataType::Int64, "Bytes that stores sent."),
             ("requests", DataType::Int64, "Requests made to stores."),
-            ("outcome", DataType::Utf8, "finished, failed, cancelled, or dropped by its reader."),
+            ("memory", DataType::Int64, "The most memory its operators held at a time, bytes."),
+            ("spilled", DataType::Int64, "Bytes its operators wrote to disk."),
+            ("waited_ms", DataType::Float64, "How long it waited for a place, milliseconds."),
+            ("position", DataType::Int64, "Its place in the queue, from 1, while it waits."),
+            (
+                "outcome",
+                DataType::Utf8,
+                "finished, failed, cancelled, or dropped by its reader; running or waiting in this process.",
+            ),
             ("error_kind", DataType::Utf8, "The kind of the error."),
             ("error", DataType::Utf8, "The error; null for those of others."),
         ],
@@ -128,7 +140,7 @@ pub fn information_schema_columns(name: &str) -> Option<Vec<ColumnDoc>> {
             ("ordinal_position", DataType::Int32, "Place in the table, from 1."),
             ("column_default", DataType::Utf8, "Always null: products have no defaults."),
             ("is_nullable", DataType::Utf8, "YES or NO."),
-            ("data_type", DataType::Utf8, "The Arrow type of the answer."),
+            ("data_type", DataType::Utf8, "The Arrow type that clients get."),
             ("character_maximum_length", DataType::Int64, "The longest text that the contract allows, characters."),
             ("numeric_precision", DataType::Int64, "Digits of a decimal."),
             ("numeric_scale", DataType::Int64, "Digits after the point of a decimal."),
@@ -335,7 +347,7 @@ fn listed_columns(snapshot: &CatalogSnapshot, visible: Visible<'_>) -> Vec<Array
             column: c.name.clone(),
             position: i + 1,
             nullable: c.nullable,
-            data_type: arrow_type(&c.logical_type),
+            data_type: plain_type(&c.logical_type),
             max_length: c.range.max_length,
         }));
     }

@@ -2,7 +2,8 @@
 //!
 //! In: the metadata of an object as it was pinned, and byte ranges. Out: exactly those bytes of exactly that object.
 //! Holds always:
-//! - each GET sends `if_match` with the pinned ETag (or `if_unmodified_since` where the store gives no ETags, or weak ones);
+//! - each GET sends `if_match` with the pinned ETag (or `if_unmodified_since` where the store gives no ETags, or weak ones), except
+//!   for objects of a log that names each of them once;
 //! - an ETag is the same with and without quotation marks: Azure's listings leave them out, its answers do not, and a condition
 //!   that a server is to understand has them;
 //! - a local file is looked at again after its bytes were read, since a file can change while it is being read.
@@ -18,7 +19,7 @@ use meshweave_engine::storage::StoreId;
 use meshweave_engine::{Error, Failure, QueryContext, Result};
 use object_store::{GetOptions, GetRange, ObjectMeta, ObjectStore, coalesce_ranges};
 
-use crate::common::storage_failure;
+use super::storage_failure;
 
 /// Gaps between ranges that are cheaper to read than to ask around, bytes: one round trip of a remote store.
 const REMOTE_GAP: u64 = 1 << 20;
@@ -35,6 +36,8 @@ pub(crate) struct Source {
     is_local: bool,
     /// Whether a server reads the conditions; stores in this process compare them as they gave them.
     is_served: bool,
+    /// Whether an object of a name is always the same: a log never writes a name twice.
+    is_named_once: bool,
 }
 
 impl Source {
@@ -47,7 +50,16 @@ impl Source {
             store: location.metered(ctx),
             is_local: location.url.scheme() == "file",
             is_served: !matches!(location.url.scheme(), "file" | "memory"),
+            is_named_once: false,
         }
+    }
+
+    /// A store whose log names every object once, so that only its size is compared.
+    ///
+    /// - `product`: for errors.
+    /// - `store_id`: of the table's folder; starts every cache key.
+    pub(crate) fn named_once(product: &str, store_id: StoreId, store: Arc<dyn ObjectStore>, is_local: bool) -> Self {
+        Self { product: product.into(), store_id, store, is_local, is_served: !is_local, is_named_once: true }
     }
 
     /// The product, for errors.
@@ -65,7 +77,7 @@ impl Source {
     pub(crate) async fn ranges(&self, file: &ObjectMeta, ranges: &[Range<u64>]) -> Result<Vec<Bytes>> {
         let gap = if self.is_local { 0 } else { REMOTE_GAP };
         let bytes = coalesce_ranges(ranges, |range| self.fetch(file, range), gap).await?;
-        if self.is_local {
+        if self.is_local && !self.is_named_once {
             self.look_again(file).await?;
         }
         Ok(bytes)
@@ -87,6 +99,7 @@ impl Source {
         self.same(file, &answer.meta)
     }
 
+    /// What a request says of the object that it means.
     fn condition(&self, file: &ObjectMeta) -> GetOptions {
         match &file.e_tag {
             // A weak one never matches; the answer's own is compared.
@@ -95,6 +108,7 @@ impl Source {
                 let etag = if self.is_served { format!("\"{}\"", unquoted(etag)) } else { etag.clone() };
                 GetOptions { if_match: Some(etag), ..GetOptions::default() }
             }
+            None if self.is_named_once => GetOptions::default(),
             None => unmodified(file),
         }
     }
@@ -103,6 +117,7 @@ impl Source {
     fn same(&self, file: &ObjectMeta, answered: &ObjectMeta) -> Result<()> {
         let is_other = match (&file.e_tag, &answered.e_tag) {
             (Some(pinned), Some(now)) => unquoted(pinned) != unquoted(now),
+            _ if self.is_named_once => false,
             _ => file.last_modified != answered.last_modified,
         };
         if is_other || file.size != answered.size { Err(self.changed(file)) } else { Ok(()) }
@@ -144,7 +159,14 @@ mod tests {
 
     fn source(is_served: bool) -> Source {
         let store = Arc::new(object_store::memory::InMemory::new());
-        Source { product: "p".into(), store_id: StoreId::local(), store, is_local: false, is_served }
+        Source {
+            product: "p".into(),
+            store_id: StoreId::local(),
+            store,
+            is_local: false,
+            is_served,
+            is_named_once: false,
+        }
     }
 
     #[test]
