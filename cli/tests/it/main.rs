@@ -11,6 +11,7 @@
 mod adbc;
 mod check;
 mod demo;
+mod drift;
 mod formats;
 mod init;
 mod mesh;
@@ -19,6 +20,7 @@ mod names;
 mod places;
 mod plan;
 mod plans;
+mod ports;
 mod processes;
 mod register;
 mod search;

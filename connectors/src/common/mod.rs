@@ -2,6 +2,7 @@
 //!
 //! Start reading at [`storage_failure`].
 
+pub(crate) mod drift;
 pub mod errors;
 pub(crate) mod types;
 

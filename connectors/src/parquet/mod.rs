@@ -30,6 +30,7 @@ use bytes::Bytes;
 use datafusion::common::ScalarValue;
 use futures::{FutureExt, StreamExt, TryStreamExt, stream};
 use meshweave_engine::connect::{AsOf, Capabilities, Connector, Observed, Opened, Pinned, Port};
+use meshweave_engine::drift::DriftPolicy;
 use meshweave_engine::settings::Limits;
 use meshweave_engine::version::Version;
 use meshweave_engine::{Error, Failure, QueryContext, Result};
@@ -39,7 +40,7 @@ use self::hive::Folder;
 use self::manifest::Manifest;
 use self::source::Source;
 use self::table::{Columns, Identity, ParquetTable, TableFile};
-use crate::common::store_url;
+use crate::common::{drift, store_url};
 
 /// The word of a contract's `format`.
 const FORMAT: &str = "parquet";
@@ -122,6 +123,11 @@ impl Connector for Parquet {
             cause: None,
         })?;
         let schema = match &port.schema {
+            // Whoever widens must know every file's types before anything is planned.
+            Some(schema) if ctx.drift.policy(&port.key) == DriftPolicy::Widen => {
+                let stored = ctx.bounded(self.observe(ctx, port, &manifest)).await?.schema;
+                drift::widened(ctx, &port.key, schema, &stored)
+            }
             Some(schema) => Arc::clone(schema),
             None => ctx.bounded(self.observe(ctx, port, &manifest)).await?.schema,
         };

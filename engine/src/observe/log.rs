@@ -11,7 +11,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::record::QueryRecord;
 use crate::error::Result;
-use crate::state::{LoggedQuery, StateStore};
+use crate::state::{DriftRecord, LoggedQuery, StateStore};
 
 /// Records written in one transaction.
 const AT_ONCE: usize = 256;
@@ -67,6 +67,12 @@ impl QueryLog {
     pub(crate) async fn queries(&self, principal: &str, products: &[String]) -> Result<Vec<LoggedQuery>> {
         self.flush().await;
         self.state.queries(principal, products).await
+    }
+
+    /// The drift that is remembered, what just was met too; see [`StateStore::drift`].
+    pub(crate) async fn drift(&self) -> Result<Vec<DriftRecord>> {
+        self.flush().await;
+        self.state.drift().await
     }
 
     /// Waits until everything that was handed in is written, or was tried in vain.

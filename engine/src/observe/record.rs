@@ -9,6 +9,7 @@ use jiff::Timestamp;
 use uuid::Uuid;
 
 use crate::context::{QueryContext, Usage};
+use crate::drift::{Drift, DriftLog};
 use crate::error::{Error, Kind};
 use crate::observe::log::QueryLog;
 use crate::version::VersionVector;
@@ -36,6 +37,8 @@ pub(crate) struct QueryRecord {
     pub(crate) outcome: Outcome,
     /// The kind and the text of the error.
     pub(crate) error: Option<(Kind, String)>,
+    /// Where stored columns were not as promised.
+    pub(crate) drift: Vec<Drift>,
 }
 
 /// How a query ended.
@@ -67,6 +70,7 @@ impl Outcome {
 pub(crate) struct Recorder {
     log: Arc<QueryLog>,
     usage: Arc<Usage>,
+    drift: Arc<DriftLog>,
     since: Instant,
     record: QueryRecord,
     /// Whether there is something to tell: it ran, or it failed.
@@ -89,8 +93,10 @@ impl Recorder {
             requests: 0,
             outcome: Outcome::Dropped,
             error: None,
+            drift: Vec::new(),
         };
-        Self { log: Arc::clone(log), usage: Arc::clone(&ctx.usage), since: Instant::now(), record, told: false }
+        let drift = Arc::clone(&ctx.drift);
+        Self { log: Arc::clone(log), usage: Arc::clone(&ctx.usage), drift, since: Instant::now(), record, told: false }
     }
 
     /// It is about to run, over these versions.
@@ -126,6 +132,7 @@ impl Drop for Recorder {
         record.duration = self.since.elapsed();
         (record.rows_read, record.bytes, record.requests) =
             (self.usage.rows(), self.usage.bytes(), self.usage.requests());
+        record.drift = self.drift.found();
         self.log.hand_in(record);
     }
 }
