@@ -74,9 +74,9 @@ pub struct Difference {
     pub change: Change,
     /// The column.
     pub column: String,
-    /// The promised type in words; none for a new column.
+    /// The promised type in the words of contracts; none for a new column.
     pub promised: Option<String>,
-    /// The stored type in words; none for a missing column.
+    /// The stored type in the words of contracts; none for a missing column.
     pub stored: Option<String>,
     /// Whether no policy lets a query go on.
     pub is_fatal: bool,

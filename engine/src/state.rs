@@ -13,6 +13,7 @@ mod database;
 mod drift;
 mod queries;
 mod recent;
+mod written;
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -22,6 +23,7 @@ use jiff::Timestamp;
 
 use self::database::{Database, with_pool};
 use self::recent::Recent;
+use self::written::Written;
 use crate::document::invalid;
 use crate::error::Result;
 use crate::postgres::Server;
@@ -40,6 +42,7 @@ pub struct StateStore {
     drift_retention: Duration,
     drift_records: i64,
     recent: Recent,
+    written: Written,
     database: Database,
 }
 
@@ -74,11 +77,14 @@ impl StateStore {
             drift_retention: state.drift_retention.0,
             drift_records: i64::try_from(state.drift_records).unwrap_or(i64::MAX),
             recent: Recent::new(state.manifest_memory.0),
+            written: Written::new(state.manifest_retention.0),
             database,
         })
     }
 
     /// Keeps a manifest under its hash (`sha256:…`); the same hash again only renews its retention.
+    ///
+    /// Cost: nothing when this process wrote it within the last tenth of the retention; else one write.
     ///
     /// A shared database that does not answer is no error: this process keeps the manifest in memory for a while.
     ///
@@ -97,13 +103,19 @@ impl StateStore {
     }
 
     async fn put_manifest_at(&self, hash: &str, text: &Bytes, now: Timestamp) -> Result<()> {
-        let written = self.write_manifest(hash, text, now).await;
-        if !matches!(self.database, Database::Postgres { .. }) {
-            return written;
+        let is_shared = matches!(self.database, Database::Postgres { .. });
+        if is_shared {
+            self.recent.put(hash, text);
         }
-        self.recent.put(hash, text);
-        if let Err(error) = written {
-            tracing::warn!(hash, error = %error.report(), "kept a manifest in memory: it was not written");
+        if self.written.covers(hash, now) {
+            return Ok(());
+        }
+        match self.write_manifest(hash, text, now).await {
+            Ok(()) => self.written.note(hash, now),
+            Err(error) if is_shared => {
+                tracing::warn!(hash, error = %error.report(), "kept a manifest in memory: it was not written");
+            }
+            Err(error) => return Err(error),
         }
         Ok(())
     }

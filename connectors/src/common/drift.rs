@@ -10,6 +10,7 @@ use std::sync::Arc;
 use arrow::datatypes::{Field, Schema, SchemaRef};
 use meshweave_engine::QueryContext;
 use meshweave_engine::drift::{Change, Difference, Done, DriftPolicy};
+use meshweave_engine::types::logical_type;
 
 use super::types::keeps;
 
@@ -27,7 +28,7 @@ pub(crate) fn differences(promised: &Schema, stored: &Schema) -> Vec<Difference>
 }
 
 fn other_type(promised: &Field, stored: &Field) -> Difference {
-    let (name, p, s) = (promised.name(), promised.data_type(), stored.data_type());
+    let (name, p, s) = (promised.name(), logical_type(promised.data_type()), logical_type(stored.data_type()));
     Difference {
         change: Change::OtherType,
         column: name.clone(),
@@ -39,23 +40,21 @@ fn other_type(promised: &Field, stored: &Field) -> Difference {
 }
 
 fn missing(promised: &Field, stored: &Schema) -> Difference {
-    let name = promised.name();
+    let (name, kind) = (promised.name(), logical_type(promised.data_type()));
     let like = stored.fields().iter().find(|field| field.name().eq_ignore_ascii_case(name));
+    let like = like.map(|field| format!(" (the table has \"{}\")", field.name())).unwrap_or_default();
     Difference {
         change: Change::MissingColumn,
         column: name.clone(),
-        promised: Some(promised.data_type().to_string()),
+        promised: Some(kind.to_string()),
         stored: None,
         is_fatal: !promised.is_nullable(),
-        message: match like {
-            Some(field) => format!("column \"{name}\" is not stored (the table has \"{}\")", field.name()),
-            None => format!("column \"{name}\" is not stored"),
-        },
+        message: format!("column \"{name}\" is not stored{like}, promised is {kind}"),
     }
 }
 
 fn new_column(stored: &Field) -> Difference {
-    let (name, held) = (stored.name(), stored.data_type());
+    let (name, held) = (stored.name(), logical_type(stored.data_type()));
     Difference {
         change: Change::NewColumn,
         column: name.clone(),
@@ -68,11 +67,11 @@ fn new_column(stored: &Field) -> Difference {
 
 /// Nulls in a column that may have none.
 pub(crate) fn nulls(promised: &Field, count: u64) -> Difference {
-    let (name, kind) = (promised.name(), promised.data_type().to_string());
+    let (name, kind) = (promised.name(), logical_type(promised.data_type()));
     Difference {
         change: Change::Nulls,
         column: name.clone(),
-        message: format!("column \"{name}\" promises no nulls and holds {count}"),
+        message: format!("column \"{name}\" promises no nulls and holds {count} ({kind})"),
         promised: Some(format!("{kind} without nulls")),
         stored: Some(format!("{kind} with nulls")),
         is_fatal: true,
@@ -94,7 +93,7 @@ pub(crate) fn widened(ctx: &QueryContext, key: &str, promised: &SchemaRef, store
         _ => Arc::clone(field),
     };
     let fields: Vec<Arc<Field>> = promised.fields().iter().map(wide).collect();
-    if fields.as_slice() == promised.fields().as_ref() {
+    if fields[..] == promised.fields()[..] {
         return Arc::clone(promised);
     }
     Arc::new(Schema::new_with_metadata(fields, promised.metadata().clone()))

@@ -4,6 +4,7 @@
 
 use std::sync::Arc;
 
+use datafusion::error::DataFusionError;
 use meshweave_engine::{Error, Failure};
 use object_store::path::Path;
 
@@ -32,6 +33,17 @@ pub fn storage_failure(product: &str, object: &Path, pinned: bool, error: object
     }
 }
 
+/// The refusal to write to a product's table through SQL.
+///
+/// - `key`: the product table, for the error.
+pub(crate) fn read_only(key: &str) -> DataFusionError {
+    let failure = Failure::Unsupported {
+        what: format!("writing to {key} through SQL"),
+        hint: Some("Products take rows from their owners only; write to the table where it lies.".to_owned()),
+    };
+    Error::from(failure).into()
+}
+
 /// Finds our error in the causes of another, nearest first.
 pub fn find<'a>(error: &'a (dyn std::error::Error + 'static)) -> Option<&'a Error> {
     let mut current = Some(error);
@@ -46,7 +58,6 @@ pub fn find<'a>(error: &'a (dyn std::error::Error + 'static)) -> Option<&'a Erro
 
 #[cfg(test)]
 mod tests {
-    use datafusion::error::DataFusionError;
     use parquet::errors::ParquetError;
 
     use super::*;

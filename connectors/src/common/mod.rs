@@ -6,6 +6,7 @@ pub(crate) mod drift;
 pub mod errors;
 pub(crate) mod types;
 
+pub(crate) use errors::read_only;
 pub use errors::{find, storage_failure};
 
 use datafusion::error::DataFusionError;

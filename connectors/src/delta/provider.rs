@@ -27,9 +27,9 @@ use datafusion::logical_expr::dml::{InsertOp, MergeIntoClause};
 use datafusion::logical_expr::{Expr, LogicalPlan, TableProviderFilterPushDown};
 use datafusion::physical_plan::ExecutionPlan;
 use deltalake::delta_datafusion::{DeltaScanConfig, DeltaScanNext};
+use meshweave_engine::QueryContext;
 use meshweave_engine::connect::Port;
 use meshweave_engine::context::{Pushed, ScanReport};
-use meshweave_engine::{Error, Failure, QueryContext};
 use object_store::ObjectStore;
 use parking_lot::Mutex;
 
@@ -39,6 +39,7 @@ use super::session::TableSession;
 use super::snapshots::Loaded;
 use super::store::{Failed, TableFolder};
 use super::{columns, failure};
+use crate::common::read_only;
 
 /// See the file's head.
 pub(super) struct DeltaTable {
@@ -137,14 +138,6 @@ impl DeltaTable {
             predicates,
             limit,
         });
-    }
-
-    fn read_only(&self) -> datafusion::error::DataFusionError {
-        let failure = Failure::Unsupported {
-            what: format!("writing to {} through SQL", self.key),
-            hint: Some("Products take rows from their owners only; write to the table where it lies.".to_owned()),
-        };
-        Error::from(failure).into()
     }
 }
 
@@ -280,19 +273,19 @@ impl TableProvider for DeltaTable {
         _: Arc<dyn ExecutionPlan>,
         _: InsertOp,
     ) -> Result<Arc<dyn ExecutionPlan>> {
-        Err(self.read_only())
+        Err(read_only(&self.key))
     }
 
     async fn delete_from(&self, _: &dyn Session, _: Vec<Expr>) -> Result<Arc<dyn ExecutionPlan>> {
-        Err(self.read_only())
+        Err(read_only(&self.key))
     }
 
     async fn update(&self, _: &dyn Session, _: Vec<(String, Expr)>, _: Vec<Expr>) -> Result<Arc<dyn ExecutionPlan>> {
-        Err(self.read_only())
+        Err(read_only(&self.key))
     }
 
     async fn truncate(&self, _: &dyn Session) -> Result<Arc<dyn ExecutionPlan>> {
-        Err(self.read_only())
+        Err(read_only(&self.key))
     }
 
     async fn merge_into(
@@ -303,6 +296,6 @@ impl TableProvider for DeltaTable {
         _: Expr,
         _: Vec<MergeIntoClause>,
     ) -> Result<Arc<dyn ExecutionPlan>> {
-        Err(self.read_only())
+        Err(read_only(&self.key))
     }
 }

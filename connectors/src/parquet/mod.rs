@@ -8,8 +8,9 @@
 mod adapter;
 mod column;
 mod filters;
-mod footer;
-mod hive;
+pub(crate) mod footer;
+pub(crate) mod hive;
+pub(crate) mod known;
 mod layout;
 mod listing;
 mod manifest;
@@ -18,9 +19,9 @@ mod prune;
 mod reader;
 mod scan;
 mod schema;
-mod source;
+pub(crate) mod source;
 mod statistics;
-mod table;
+pub(crate) mod table;
 
 use std::sync::Arc;
 
@@ -136,6 +137,7 @@ impl Connector for Parquet {
         let stores = vec![(url.clone(), Arc::clone(&source.store))];
         let (columns, files) = files(port, &manifest, schema)?;
         let identity = Identity {
+            connector: FORMAT,
             key: port.key.clone(),
             domain: port.product.name.domain.to_string(),
             version: manifest.in_words(),
@@ -148,6 +150,7 @@ impl Connector for Parquet {
             source,
             footers: Arc::clone(&self.footers),
             url,
+            log: None,
         };
         Ok(Opened { provider: Arc::new(table), stores })
     }

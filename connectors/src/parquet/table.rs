@@ -12,7 +12,8 @@ use std::sync::Arc;
 use arrow::datatypes::{Field, FieldRef, SchemaRef};
 use async_trait::async_trait;
 use datafusion::catalog::{ScanArgs, ScanResult, Session, TableProvider};
-use datafusion::common::{Constraints, DFSchemaRef, ScalarValue, Statistics, not_impl_err};
+use datafusion::common::stats::Precision;
+use datafusion::common::{Constraints, DFSchemaRef, ScalarValue, Statistics};
 use datafusion::datasource::table_schema::TableSchema;
 use datafusion::error::Result;
 use datafusion::execution::object_store::ObjectStoreUrl;
@@ -24,7 +25,9 @@ use object_store::ObjectMeta;
 
 use super::filters;
 use super::footer::Footers;
+use super::known::FileStatistics;
 use super::source::Source;
+use crate::common::read_only;
 
 /// A pinned table of Parquet files.
 #[derive(Debug)]
@@ -35,7 +38,7 @@ pub(crate) struct ParquetTable {
     pub(crate) identity: Identity,
     /// Its columns.
     pub(crate) columns: Columns,
-    /// Its files, by path.
+    /// Its files, in the order of its manifest or log.
     pub(crate) files: Vec<TableFile>,
     /// Reads them.
     pub(crate) source: Source,
@@ -43,11 +46,26 @@ pub(crate) struct ParquetTable {
     pub(crate) footers: Arc<Footers>,
     /// What its store is called in plans.
     pub(crate) url: ObjectStoreUrl,
+    /// What a log tells of its files; none for files without a log.
+    pub(crate) log: Option<Log>,
+}
+
+/// What a table's log tells beside its files.
+#[derive(Debug)]
+pub(crate) struct Log {
+    /// Of the rows of each file.
+    pub(crate) statistics: Arc<dyn FileStatistics>,
+    /// Rows of all files, when every entry tells.
+    pub(crate) rows: Option<u64>,
+    /// Bytes of all files.
+    pub(crate) bytes: u64,
 }
 
 /// How a table is named in reports.
 #[derive(Debug)]
 pub(crate) struct Identity {
+    /// The connector that reads it.
+    pub(crate) connector: &'static str,
     /// The key of the version vector.
     pub(crate) key: String,
     /// The owning domain.
@@ -159,7 +177,13 @@ impl TableProvider for ParquetTable {
     }
 
     fn statistics(&self) -> Option<Statistics> {
-        None
+        let log = self.log.as_ref()?;
+        let count = |number: u64| usize::try_from(number).ok();
+        Some(Statistics {
+            num_rows: log.rows.and_then(count).map_or(Precision::Absent, Precision::Exact),
+            total_byte_size: count(log.bytes).map_or(Precision::Absent, Precision::Inexact),
+            ..Statistics::new_unknown(&self.columns.schema)
+        })
     }
 
     async fn insert_into(
@@ -168,11 +192,11 @@ impl TableProvider for ParquetTable {
         _input: Arc<dyn ExecutionPlan>,
         _insert_op: InsertOp,
     ) -> Result<Arc<dyn ExecutionPlan>> {
-        not_impl_err!("{} is read-only", self.identity.key)
+        Err(read_only(&self.identity.key))
     }
 
     async fn delete_from(&self, _state: &dyn Session, _filters: Vec<Expr>) -> Result<Arc<dyn ExecutionPlan>> {
-        not_impl_err!("{} is read-only", self.identity.key)
+        Err(read_only(&self.identity.key))
     }
 
     async fn update(
@@ -181,11 +205,11 @@ impl TableProvider for ParquetTable {
         _assignments: Vec<(String, Expr)>,
         _filters: Vec<Expr>,
     ) -> Result<Arc<dyn ExecutionPlan>> {
-        not_impl_err!("{} is read-only", self.identity.key)
+        Err(read_only(&self.identity.key))
     }
 
     async fn truncate(&self, _state: &dyn Session) -> Result<Arc<dyn ExecutionPlan>> {
-        not_impl_err!("{} is read-only", self.identity.key)
+        Err(read_only(&self.identity.key))
     }
 
     async fn merge_into(
@@ -196,6 +220,6 @@ impl TableProvider for ParquetTable {
         _on: Expr,
         _clauses: Vec<MergeIntoClause>,
     ) -> Result<Arc<dyn ExecutionPlan>> {
-        not_impl_err!("{} is read-only", self.identity.key)
+        Err(read_only(&self.identity.key))
     }
 }

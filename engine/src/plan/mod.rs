@@ -83,7 +83,7 @@ async fn planned(
     let products: Arc<[String]> = resolution.wanted.iter().map(|wanted| wanted.entry.id().name.to_string()).collect();
     let ours = |error| Error::from_datafusion(error, &products);
 
-    let state = engine.runtime.template.session(pinned.stores);
+    let state = engine.runtime.template.planning();
     let logical = logical(&state, &mut resolution, &pinned.providers)?;
     let bound = parameters::bind(logical, &resolution.scope.parameters, &statement.parameters)?;
     let optimized = state.optimize(&bound).map_err(ours)?;
@@ -95,7 +95,7 @@ async fn planned(
     rows.extend(explain::rows(&pinned.entries, &reports));
     let explains = matches!(optimized, LogicalPlan::Explain(_) | LogicalPlan::Analyze(_));
     let head = if explains { explain::batch(&schema, &rows)? } else { None };
-    let task = state.task_ctx();
+    let task = engine.runtime.template.task(&state, pinned.stores);
     let versions = pinned.versions;
     let runnable = Runnable { ctx: ctx.clone(), schema, plan: physical, task, versions, head, products };
     Ok((runnable, rows))

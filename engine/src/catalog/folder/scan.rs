@@ -190,13 +190,14 @@ impl Folder {
 
 /// Whether somebody may still be writing what is new here. What `register` adds lies there complete, with its columns beside it.
 fn is_being_written(stamps: &[(PathBuf, Stamp)], known: Option<&Folder>, settle: Duration) -> bool {
+    let before = |file: &Path| known.and_then(|known| known.stamps.iter().find(|(other, _)| other == file));
+    let was_added = |file: &Path| {
+        let beside = beside(file);
+        beside.is_some_and(|beside| before(file).is_none() && stamps.iter().any(|(other, _)| *other == beside))
+    };
     stamps.iter().any(|(file, stamp)| {
-        let before = known.and_then(|known| known.stamps.iter().find(|(other, _)| other == file));
-        let is_new = before.is_none_or(|(_, before)| before != stamp);
-        let is_ours = version_text(file).is_none()
-            || (before.is_none() && beside(file).is_some_and(|path| stamps.iter().any(|(other, _)| *other == path)));
-        let counts = !is_ours || file.parent().is_some_and(is_contracts_folder);
-        is_new && counts && stamp.is_younger_than(settle)
+        let is_new = before(file).is_none_or(|(_, known)| known != stamp);
+        is_new && version_text(file).is_some() && !was_added(file) && stamp.is_younger_than(settle)
     })
 }
 
@@ -283,10 +284,13 @@ pub(super) fn contracts_folder(id: &ProductId) -> String {
     format!("{}{CONTRACTS}", id.version)
 }
 
-/// The file beside a contract, whether it is there or not.
+/// The file beside a contract, or beside the product document that a contract belongs to, whether it is there or not.
 fn beside(file: &Path) -> Option<PathBuf> {
-    let (version, _) = version_text(file)?;
-    Some(file.with_file_name(format!("{version}{SIDECAR}")))
+    let folder = file.parent()?;
+    match folder_name(Some(folder)).strip_suffix(CONTRACTS) {
+        Some(version) => Some(folder.with_file_name(format!("{version}{SIDECAR}"))),
+        None => version_text(file).map(|(version, _)| file.with_file_name(format!("{version}{SIDECAR}"))),
+    }
 }
 
 fn folder_name(path: Option<&Path>) -> &str {
