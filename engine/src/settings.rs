@@ -214,6 +214,8 @@ pub struct StorageSettings {
     pub connect_timeout: Timeout,
     /// Time that one request to an object store may take, its body included.
     pub request_timeout: Timeout,
+    /// Time in which an answer of an object store must begin, and in which more of it must come; then the request is tried again.
+    pub stall_timeout: Timeout,
     /// How often a failed request is tried again.
     pub retries: usize,
     /// Time after the first try in which another one may start.
@@ -228,6 +230,7 @@ impl Default for StorageSettings {
             local: Vec::new(),
             connect_timeout: Timeout(Duration::from_secs(5)),
             request_timeout: Timeout(Duration::from_secs(60)),
+            stall_timeout: Timeout(Duration::from_secs(10)),
             retries: 3,
             retry_timeout: Timeout(Duration::from_secs(20)),
             document_size: ByteSize(1 << 20),

@@ -18,7 +18,7 @@ pub(crate) mod read_only;
 pub(crate) mod source;
 pub(crate) mod types;
 
-pub use errors::{find, storage_failure};
+pub use errors::{at_fault, find, storage_failure};
 
 use datafusion::error::DataFusionError;
 use datafusion::execution::object_store::ObjectStoreUrl;
