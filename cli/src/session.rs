@@ -73,8 +73,15 @@ impl Session {
 
     /// The same for a mesh folder that is known.
     pub(crate) async fn open_at(global: &Global, mesh: PathBuf) -> Outcome<Self> {
-        let mesh = std::path::absolute(&mesh).map_err(|error| failure::file(&mesh, "finding the mesh", error))?;
+        let mesh = absolute(mesh)?;
         let settings = config::load(global, Some(&mesh))?;
+        Self::open_with(global, mesh, settings).await
+    }
+
+    /// The same with settings that were read already.
+    ///
+    /// - `mesh`: absolute.
+    pub(crate) async fn open_with(global: &Global, mesh: PathBuf, settings: Settings) -> Outcome<Self> {
         match settings.catalog.bucket.url.clone() {
             Some(url) => Box::pin(Self::in_bucket(global, settings, url)).await,
             None => Self::with_settings(global, mesh, settings).await,
@@ -151,6 +158,11 @@ fn principal(global: &Global, configured: Option<Principal>) -> Principal {
         Principal { user: user.unwrap_or_else(|| "local".to_owned()), teams: Vec::new() }
     };
     global.principal.clone().or(configured).unwrap_or_else(user)
+}
+
+/// The folder's absolute path: a process may change its own folder, and the mesh stays where it is.
+pub(crate) fn absolute(mesh: PathBuf) -> Outcome<PathBuf> {
+    std::path::absolute(&mesh).map_err(|error| failure::file(&mesh, "finding the mesh", error))
 }
 
 /// The mesh folder: as typed, else the current folder or its nearest parent that holds `mesh.yaml`.

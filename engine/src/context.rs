@@ -5,7 +5,6 @@
 //! Start reading at [`QueryContext`].
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
@@ -15,6 +14,8 @@ use uuid::Uuid;
 use crate::drift::DriftLog;
 use crate::error::{Error, Failure, Result};
 use crate::principal::Principal;
+
+pub use crate::usage::Usage;
 
 /// Who asks, until when, and what was used so far.
 ///
@@ -33,7 +34,7 @@ pub struct QueryContext {
     pub deadline: Option<(Instant, Duration)>,
     /// Stops the query when cancelled.
     pub cancel: CancellationToken,
-    /// What the query has asked of storage.
+    /// What the query costs: requests, bytes, memory, waiting.
     pub usage: Arc<Usage>,
     /// What the scans of the query were given and did.
     pub scans: Arc<ScanLog>,
@@ -67,6 +68,14 @@ impl QueryContext {
         self
     }
 
+    /// The same for one product of the query: what its connector asks of storage is counted on the product's own meter too.
+    ///
+    /// - `key`: its key in the version vector.
+    #[must_use]
+    pub fn for_product(&self, key: &str) -> Self {
+        Self { usage: self.usage.part(key), ..self.clone() }
+    }
+
     /// Runs `work` until it ends, the query is cancelled, or its deadline passes.
     ///
     /// # Errors
@@ -93,46 +102,6 @@ impl QueryContext {
 /// The error of a query that ran out of its time.
 fn timed_out(limit: Duration) -> Error {
     Failure::TimedOut { limit: format!("{limit:?}") }.into()
-}
-
-/// What a query has asked of storage; shared by all its scans.
-#[derive(Debug, Default)]
-pub struct Usage {
-    requests: AtomicU64,
-    bytes: AtomicU64,
-    rows: AtomicU64,
-}
-
-impl Usage {
-    /// Counts one request to a store.
-    pub fn add_request(&self) {
-        self.requests.fetch_add(1, Ordering::Relaxed);
-    }
-
-    /// Counts bytes that a store sent.
-    pub fn add_bytes(&self, bytes: u64) {
-        self.bytes.fetch_add(bytes, Ordering::Relaxed);
-    }
-
-    /// Counts rows that scans produced.
-    pub fn add_rows(&self, rows: u64) {
-        self.rows.fetch_add(rows, Ordering::Relaxed);
-    }
-
-    /// Requests made to stores.
-    pub fn requests(&self) -> u64 {
-        self.requests.load(Ordering::Relaxed)
-    }
-
-    /// Bytes that stores sent.
-    pub fn bytes(&self) -> u64 {
-        self.bytes.load(Ordering::Relaxed)
-    }
-
-    /// Rows that scans produced.
-    pub fn rows(&self) -> u64 {
-        self.rows.load(Ordering::Relaxed)
-    }
 }
 
 /// How a predicate was given to a scan.

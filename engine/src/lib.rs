@@ -24,9 +24,11 @@ pub mod settings;
 pub mod state;
 pub mod storage;
 pub mod types;
+mod usage;
 pub mod version;
 
 pub use context::QueryContext;
 pub use engine::{Answer, Engine, Parameters, Parts, Planned, Statement, StatementInfo};
 pub use error::{Error, Failure, Kind, Result};
+pub use observe::metrics;
 pub use principal::Principal;

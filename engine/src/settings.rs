@@ -6,6 +6,7 @@
 //! Start reading at [`Settings::load`].
 
 mod reference;
+mod server;
 mod units;
 
 #[cfg(test)]
@@ -25,6 +26,7 @@ use crate::error::Result;
 use crate::principal::Principal;
 
 pub use reference::SettingDoc;
+pub use server::{Listen, LogForm, LogSettings, TelemetrySettings, TlsSettings};
 pub use units::{ByteSize, Timeout};
 
 /// The settings of one process.
@@ -36,6 +38,13 @@ pub struct Settings {
     pub principal: Option<PrincipalSettings>,
     /// Addresses the server listens on.
     pub listen: Listen,
+    /// The certificate that secures Flight SQL. Default: none, connections are not encrypted.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tls: Option<TlsSettings>,
+    /// Where traces of queries go. Default: nowhere.
+    pub telemetry: TelemetrySettings,
+    /// What a server logs, and how.
+    pub logs: LogSettings,
     /// Local folders outside the mesh folder that products may lie in, and how requests to object stores are bounded.
     pub storage: StorageSettings,
     /// What one process and one query may use.
@@ -195,20 +204,6 @@ impl From<PrincipalSettings> for Principal {
     }
 }
 
-/// Addresses the server listens on.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, default)]
-pub struct Listen {
-    /// Flight SQL, `host:port`. Without an authenticator only a loopback address is allowed.
-    pub flight: String,
-}
-
-impl Default for Listen {
-    fn default() -> Self {
-        Self { flight: "127.0.0.1:31337".to_owned() }
-    }
-}
-
 /// Local folders outside the mesh folder that products may lie in, and how requests to object stores are bounded.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
@@ -219,6 +214,8 @@ pub struct StorageSettings {
     pub connect_timeout: Timeout,
     /// Time that one request to an object store may take, its body included.
     pub request_timeout: Timeout,
+    /// Time in which an answer of an object store must begin, and in which more of it must come; then the request is tried again.
+    pub stall_timeout: Timeout,
     /// How often a failed request is tried again.
     pub retries: usize,
     /// Time after the first try in which another one may start.
@@ -233,6 +230,7 @@ impl Default for StorageSettings {
             local: Vec::new(),
             connect_timeout: Timeout(Duration::from_secs(5)),
             request_timeout: Timeout(Duration::from_secs(60)),
+            stall_timeout: Timeout(Duration::from_secs(10)),
             retries: 3,
             retry_timeout: Timeout(Duration::from_secs(20)),
             document_size: ByteSize(1 << 20),
@@ -253,10 +251,26 @@ pub struct Limits {
     pub spill_folder: Option<PathBuf>,
     /// Queries that run at a time.
     pub concurrent_queries: usize,
-    /// Queries that may wait for a place; one more is refused.
+    /// Queries of one principal that run at a time; more of them wait, while those of others go by.
+    pub queries_per_principal: usize,
+    /// Queries that may wait for a place; one more is refused. The principals take turns.
     pub queued_queries: usize,
+    /// Queries of one principal that may wait for a place; one more is refused.
+    pub queued_per_principal: usize,
     /// Time one statement may take from its arrival to its last row (`5m`).
     pub statement_timeout: Timeout,
+    /// Time that running answers get to end when a server is asked to stop; what runs longer is cancelled.
+    pub drain_timeout: Timeout,
+    /// Rows an answer may hold; one more ends it with an error. Default: no limit.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub result_rows: Option<u64>,
+    /// Bytes an answer may hold, as its columns lie in memory; more end it with an error. Default: no limit.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub result_bytes: Option<ByteSize>,
+    /// Bytes one statement may read from storage. One whose scans would read more (as `EXPLAIN` tells it) does not begin; one that
+    /// has read more is stopped. Default: no limit.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub scanned_bytes: Option<ByteSize>,
     /// Longest statement text, bytes.
     pub statement_text: ByteSize,
     /// Partitions one query is cut into. Default: the number of cores.
@@ -275,8 +289,14 @@ impl Default for Limits {
             spill: ByteSize(32 << 30),
             spill_folder: None,
             concurrent_queries: 16,
+            queries_per_principal: 12,
             queued_queries: 256,
+            queued_per_principal: 128,
+            result_rows: None,
+            result_bytes: None,
+            scanned_bytes: None,
             statement_timeout: Timeout(Duration::from_secs(300)),
+            drain_timeout: Timeout(Duration::from_secs(30)),
             statement_text: ByteSize(1 << 20),
             partitions: None,
             batch_rows: 8192,

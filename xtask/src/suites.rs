@@ -37,6 +37,8 @@ pub(crate) enum Depth {
 enum Need {
     Python,
     S3Server,
+    GcsServer,
+    AzureServer,
     PostgreSql,
 }
 
@@ -79,19 +81,33 @@ pub(crate) fn all() -> Vec<Suite> {
         suite(
             "testdata",
             "generators, golden answers, test servers",
-            &[Need::S3Server, Need::PostgreSql],
+            &[Need::S3Server, Need::GcsServer, Need::AzureServer, Need::PostgreSql],
             Work::Crates(&["meshweave-testdata", "meshweave-test-peers", "meshweave-benches"]),
         ),
         suite(
             "connectors",
-            "Parquet, Delta, conformance; local and S3",
-            &[Need::S3Server],
+            "Parquet, Delta, conformance; local, S3, GCS, Azure, web",
+            &[Need::S3Server, Need::GcsServer, Need::AzureServer],
             Work::Crates(&["meshweave-connectors"]),
         ),
         suite("flight", "Flight SQL, raw messages", &[], Work::Crates(&["meshweave-flight-server"])),
+        suite("portal", "health, readiness, metrics over HTTP", &[], Work::Crates(&["meshweave-portal"])),
         suite("cli", "the binary, .slt files, plan snapshots", &[], Work::Crates(&["meshweave"])),
+        suite("server", "TLS, drain, health, metrics, traces", &[Need::Python], Work::CommandLine("server::")),
         suite("tpch", "22 queries over Parquet and Delta", &[], Work::CommandLine("tpch::")),
-        suite("stores", "two domains, two stores, counted bytes", &[Need::S3Server], Work::CommandLine("stores::")),
+        suite(
+            "stores",
+            "domains in stores of every kind, faults, dead domains",
+            &[Need::S3Server, Need::GcsServer, Need::AzureServer],
+            Work::CommandLine("stores::"),
+        ),
+        suite("costs", "EXPLAIN ANALYZE against a counting proxy", &[Need::S3Server], Work::CommandLine("costs::")),
+        suite(
+            "differential",
+            "random tables and statements against DuckDB",
+            &[Need::Python],
+            Work::CommandLine("differential::"),
+        ),
         suite("adbc", "the real ADBC driver", &[Need::Python, Need::S3Server], Work::CommandLine("adbc::")),
         suite("doc-tests", "examples in the documentation", &[], Work::DocTests),
         suite("lint", "clippy, warnings as errors", &[], Work::Lint),
@@ -131,6 +147,8 @@ impl Run {
             match need {
                 Need::Python => environment::python().map(drop)?,
                 Need::S3Server => environment::s3_server().map(drop)?,
+                Need::GcsServer => environment::gcs_server().map(drop)?,
+                Need::AzureServer => environment::azure_server()?,
                 Need::PostgreSql => environment::postgresql()?,
             }
         }
@@ -184,7 +202,7 @@ impl Run {
 }
 
 /// Modules of the command line's integration tests that are suites of their own.
-const LONG_MODULES: [&str; 3] = ["tpch::", "stores::", "adbc::"];
+const LONG_MODULES: [&str; 6] = ["server::", "tpch::", "stores::", "costs::", "differential::", "adbc::"];
 
 /// Runs the chosen suites and prints one line for each.
 ///

@@ -9,11 +9,15 @@
 )]
 
 mod adbc;
+mod captures;
 mod check;
+mod costs;
 mod demo;
+mod differential;
 mod drift;
 mod formats;
 mod init;
+mod limits;
 mod mesh;
 mod meshweave;
 mod names;
@@ -22,9 +26,12 @@ mod plan;
 mod plans;
 mod ports;
 mod processes;
+mod progress;
 mod register;
+mod screen;
 mod search;
 mod serve;
+mod server;
 mod session;
 mod slt;
 mod sql;

@@ -2,6 +2,11 @@
 //! different keys, behind a proxy that counts; `identity` (Parquet) in a local folder.
 
 mod bucket;
+mod dead;
+mod faults;
+mod kinds;
+mod page;
+mod small;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

@@ -36,6 +36,7 @@ use provider::DeltaTable;
 use snapshots::{Loaded, Snapshots};
 use store::TableFolder;
 
+use crate::common::read_only::ReadOnly;
 use crate::parquet::footer::Footers;
 
 /// Table versions whose list of files is kept.
@@ -136,10 +137,10 @@ impl Connector for Delta {
         if let Some(data) = loaded.data_files()
             && let Some(table) = own::table(ctx, port, &loaded, data, Arc::clone(&schema), &folder, &self.own_footers)?
         {
-            return Ok(Opened { provider: Arc::new(table), stores });
+            return Ok(Opened { provider: Arc::new(ReadOnly(table)), stores });
         }
         let footers = self.footers.of(&folder, &loaded);
         let provider = DeltaTable::new(ctx, port, &loaded, schema, &folder, footers)?;
-        Ok(Opened { provider: Arc::new(provider), stores })
+        Ok(Opened { provider: Arc::new(ReadOnly(provider)), stores })
     }
 }

@@ -19,11 +19,12 @@ use object_store::ObjectMeta;
 use super::log::{DataFile, DataFiles};
 use super::snapshots::Loaded;
 use super::store::TableFolder;
+use crate::common::columns::{Columns, Identity, TableFile};
+use crate::common::hive;
+use crate::common::source::Source;
 use crate::parquet::footer::Footers;
-use crate::parquet::hive;
 use crate::parquet::known::FileStatistics;
-use crate::parquet::source::Source;
-use crate::parquet::table::{Columns, Identity, Log, ParquetTable, TableFile};
+use crate::parquet::table::{Log, ParquetTable};
 
 /// The table over the data files of `loaded`, with the columns `schema`, which [`super::columns::check`] has allowed.
 ///

@@ -25,8 +25,8 @@ use tokio::sync::OnceCell;
 
 use super::column::ColumnFacts;
 use super::reader::PinnedReader;
-use super::source::Source;
 use crate::common::find;
+use crate::common::source::Source;
 
 /// Bytes of a file's end that are read first; most footers fit.
 const TAIL: usize = 64 << 10;

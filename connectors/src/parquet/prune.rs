@@ -19,10 +19,10 @@ use datafusion::physical_expr::utils::reassign_expr_columns;
 use datafusion::physical_optimizer::pruning::PruningPredicate;
 use tracing::debug;
 
-use super::filters::Judged;
 use super::footer::Footer;
 use super::known::{Bounds, FileStatistics};
-use super::table::Columns;
+use crate::common::columns::Columns;
+use crate::common::filters::Judged;
 
 /// For each file whether its partition values satisfy every exact predicate.
 ///

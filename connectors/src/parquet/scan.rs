@@ -24,14 +24,15 @@ use meshweave_engine::context::{Pushed, ScanReport};
 use parquet::file::metadata::RowGroupMetaData;
 
 use super::adapter::PromisedColumns;
-use super::filters::{Judged, judge};
 use super::footer::Footer;
-use super::layout::{Share, partitions};
 use super::promise::{self, Promise};
 use super::prune::{self, Candidate};
 use super::reader::PinnedReaders;
 use super::statistics::{Part, of_part, of_table};
-use super::table::{ParquetTable, TableFile};
+use super::table::ParquetTable;
+use crate::common::columns::TableFile;
+use crate::common::filters::{Judged, judge};
+use crate::common::layout::{Share, partitions};
 
 /// Footers that are read at a time.
 const FOOTERS_AT_A_TIME: usize = 16;

@@ -9,25 +9,23 @@
 
 use std::sync::Arc;
 
-use arrow::datatypes::{Field, FieldRef, SchemaRef};
+use arrow::datatypes::SchemaRef;
 use async_trait::async_trait;
-use datafusion::catalog::{ScanArgs, ScanResult, Session, TableProvider};
+use datafusion::catalog::Session;
+use datafusion::common::Statistics;
 use datafusion::common::stats::Precision;
-use datafusion::common::{Constraints, DFSchemaRef, ScalarValue, Statistics};
-use datafusion::datasource::table_schema::TableSchema;
 use datafusion::error::Result;
 use datafusion::execution::object_store::ObjectStoreUrl;
-use datafusion::logical_expr::dml::{InsertOp, MergeIntoClause};
-use datafusion::logical_expr::{Expr, LogicalPlan, TableProviderFilterPushDown, TableType};
+use datafusion::logical_expr::{Expr, TableProviderFilterPushDown};
 use datafusion::physical_plan::ExecutionPlan;
 use meshweave_engine::QueryContext;
-use object_store::ObjectMeta;
 
-use super::filters;
 use super::footer::Footers;
 use super::known::FileStatistics;
-use super::source::Source;
-use crate::common::read_only;
+use crate::common::columns::{Columns, Identity, TableFile};
+use crate::common::filters;
+use crate::common::read_only::Scanned;
+use crate::common::source::Source;
 
 /// A pinned table of Parquet files.
 #[derive(Debug)]
@@ -61,117 +59,17 @@ pub(crate) struct Log {
     pub(crate) bytes: u64,
 }
 
-/// How a table is named in reports.
-#[derive(Debug)]
-pub(crate) struct Identity {
-    /// The connector that reads it.
-    pub(crate) connector: &'static str,
-    /// The key of the version vector.
-    pub(crate) key: String,
-    /// The owning domain.
-    pub(crate) domain: String,
-    /// The pinned version in words.
-    pub(crate) version: String,
-}
-
-/// One file and the values of its partition folders.
-#[derive(Debug)]
-pub(crate) struct TableFile {
-    /// As it was pinned.
-    pub(crate) meta: ObjectMeta,
-    /// In the order of the partition columns.
-    pub(crate) values: Vec<ScalarValue>,
-}
-
-/// The columns of a table: as promised, and as a scan has them (file columns, then partition columns).
-#[derive(Debug)]
-pub(crate) struct Columns {
-    /// As promised.
-    pub(crate) schema: SchemaRef,
-    /// Those that files hold, in the promised order.
-    pub(crate) file_schema: SchemaRef,
-    /// Those that folders hold, in the promised order.
-    pub(crate) partitions: Vec<FieldRef>,
-    /// File columns, then partition columns.
-    pub(crate) scanned: TableSchema,
-}
-
-impl Columns {
-    /// Parts the promised columns.
-    ///
-    /// - `partitions`: names of columns that folders hold.
-    pub(crate) fn new(schema: SchemaRef, partitions: &[String]) -> Self {
-        let (folders, held): (Vec<FieldRef>, Vec<FieldRef>) =
-            schema.fields().iter().cloned().partition(|field| partitions.contains(field.name()));
-        let file_schema: SchemaRef = Arc::new(arrow::datatypes::Schema::new(held));
-        let scanned = TableSchema::builder(Arc::clone(&file_schema)).with_table_partition_cols(folders.clone()).build();
-        Self { schema, file_schema, partitions: folders, scanned }
-    }
-
-    /// Names of the partition columns.
-    pub(crate) fn partition_names(&self) -> Vec<String> {
-        self.partitions.iter().map(|field| field.name().clone()).collect()
-    }
-
-    /// The columns that a projection of the promised columns asks for, in its order.
-    pub(crate) fn projected<'a>(&'a self, projection: Option<&'a Vec<usize>>) -> Vec<&'a Field> {
-        match projection {
-            None => self.schema.fields().iter().map(AsRef::as_ref).collect(),
-            Some(indexes) => indexes.iter().map(|i| self.schema.field(*i)).collect(),
-        }
-    }
-
-    /// Where columns stand in the scan.
-    pub(crate) fn scanned_indexes(&self, columns: &[&Field]) -> Result<Vec<usize>> {
-        let scanned = self.scanned.table_schema();
-        columns.iter().map(|field| Ok(scanned.index_of(field.name())?)).collect()
-    }
-}
-
 #[async_trait]
-#[deny(clippy::missing_trait_methods)]
-impl TableProvider for ParquetTable {
+impl Scanned for ParquetTable {
+    fn key(&self) -> &str {
+        &self.identity.key
+    }
+
     fn schema(&self) -> SchemaRef {
         Arc::clone(&self.columns.schema)
     }
 
-    fn constraints(&self) -> Option<&Constraints> {
-        None
-    }
-
-    fn table_type(&self) -> TableType {
-        TableType::Base
-    }
-
-    fn get_table_definition(&self) -> Option<&str> {
-        None
-    }
-
-    fn get_logical_plan(&'_ self) -> Option<std::borrow::Cow<'_, LogicalPlan>> {
-        None
-    }
-
-    fn get_column_default(&self, _column: &str) -> Option<&Expr> {
-        None
-    }
-
-    async fn scan(
-        &self,
-        state: &dyn Session,
-        projection: Option<&Vec<usize>>,
-        filters: &[Expr],
-        limit: Option<usize>,
-    ) -> Result<Arc<dyn ExecutionPlan>> {
-        Box::pin(self.plan_scan(state, projection, filters, limit)).await
-    }
-
-    async fn scan_with_args<'a>(&self, state: &dyn Session, args: ScanArgs<'a>) -> Result<ScanResult> {
-        let projection = args.projection().map(<[usize]>::to_vec);
-        let filters = args.filters().unwrap_or_default();
-        Ok(self.scan(state, projection.as_ref(), filters, args.limit()).await?.into())
-    }
-
-    fn supports_filters_pushdown(&self, filters: &[&Expr]) -> Result<Vec<TableProviderFilterPushDown>> {
+    fn pushdown(&self, filters: &[&Expr]) -> Result<Vec<TableProviderFilterPushDown>> {
         let partitions = self.columns.partition_names();
         Ok(filters.iter().map(|predicate| filters::pushdown(predicate, &partitions)).collect())
     }
@@ -186,40 +84,13 @@ impl TableProvider for ParquetTable {
         })
     }
 
-    async fn insert_into(
+    async fn scan(
         &self,
-        _state: &dyn Session,
-        _input: Arc<dyn ExecutionPlan>,
-        _insert_op: InsertOp,
+        state: &dyn Session,
+        projection: Option<&Vec<usize>>,
+        filters: &[Expr],
+        limit: Option<usize>,
     ) -> Result<Arc<dyn ExecutionPlan>> {
-        Err(read_only(&self.identity.key))
-    }
-
-    async fn delete_from(&self, _state: &dyn Session, _filters: Vec<Expr>) -> Result<Arc<dyn ExecutionPlan>> {
-        Err(read_only(&self.identity.key))
-    }
-
-    async fn update(
-        &self,
-        _state: &dyn Session,
-        _assignments: Vec<(String, Expr)>,
-        _filters: Vec<Expr>,
-    ) -> Result<Arc<dyn ExecutionPlan>> {
-        Err(read_only(&self.identity.key))
-    }
-
-    async fn truncate(&self, _state: &dyn Session) -> Result<Arc<dyn ExecutionPlan>> {
-        Err(read_only(&self.identity.key))
-    }
-
-    async fn merge_into(
-        &self,
-        _state: &dyn Session,
-        _source: Arc<dyn ExecutionPlan>,
-        _merge_schema: DFSchemaRef,
-        _on: Expr,
-        _clauses: Vec<MergeIntoClause>,
-    ) -> Result<Arc<dyn ExecutionPlan>> {
-        Err(read_only(&self.identity.key))
+        Box::pin(self.plan_scan(state, projection, filters, limit)).await
     }
 }

@@ -21,7 +21,7 @@ fn in_memory() -> ParquetFixture {
     ParquetFixture::new(Place::Store(Arc::new(InMemory::new())))
 }
 
-async fn check(fixture: ParquetFixture, expected_failures: &[&str]) {
+pub(crate) async fn check(fixture: ParquetFixture, expected_failures: &[&str]) {
     let verdicts = run(&fixture).await;
     assert_eq!(verdicts.len(), CHECKS.len());
     let failed: Vec<_> = verdicts.iter().filter(|(_, verdict)| verdict.is_err()).collect();

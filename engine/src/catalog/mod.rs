@@ -37,7 +37,7 @@ use crate::drift::DriftPolicy;
 use crate::error::Result;
 use crate::storage::DomainStorage;
 
-pub use self::open::Catalog;
+pub use self::open::{Catalog, Freshness};
 
 /// The state of the catalog at one moment.
 #[derive(Debug)]

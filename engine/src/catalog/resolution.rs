@@ -5,6 +5,7 @@
 //!
 //! Start reading at `resolve_columns`.
 
+use futures::{FutureExt, StreamExt, stream};
 use meshweave_contract::model::{Body, Column, OutputPort, Product, Status, StorageSpec};
 use meshweave_contract::name::TableName;
 use meshweave_contract::parse::avro_columns;
@@ -18,6 +19,9 @@ use crate::drift::DriftPolicy;
 use crate::error::{Failure, Result};
 use crate::storage::Location;
 use crate::types::{arrow_schema, columns_of};
+
+/// Contracts that are resolved at a time.
+const AT_A_TIME: usize = 16;
 
 /// The columns of a product version, and how they came about.
 #[derive(Debug)]
@@ -308,9 +312,18 @@ pub async fn resolve_pending(
     let Some(store) = catalog.store() else { return Ok(Vec::new()) };
     let snapshot = catalog.snapshot();
     let (mut failed, mut resolved) = (Vec::new(), 0_usize);
-    for record in store.load().await?.records.iter().filter(|r| r.resolved.is_none()) {
-        let Some(entry) = snapshot.entry(&record.id) else { continue };
-        match resolve_one(ctx, connectors, record, entry, limit).await {
+    let records = store.load().await?.records;
+    let pending = records.iter().filter(|r| r.resolved.is_none());
+    let pending = pending.filter_map(|record| Some((record, snapshot.entry(&record.id)?)));
+    // Side by side, so that a domain whose storage is dead keeps nobody waiting.
+    let work: Vec<_> = pending
+        .map(|(record, entry)| {
+            resolve_one(ctx, connectors, record, entry, limit).map(move |outcome| (record, outcome)).boxed()
+        })
+        .collect();
+    let mut outcomes = stream::iter(work).buffer_unordered(AT_A_TIME);
+    while let Some((record, outcome)) = outcomes.next().await {
+        match outcome {
             Ok(Some(columns)) => match store.resolve(&record.id, &columns).await {
                 Ok(()) => resolved += 1,
                 Err(error) => failed.push((record.id.to_string(), error.report())),
@@ -325,6 +338,7 @@ pub async fn resolve_pending(
     if resolved > 0 {
         catalog.refresh().await?;
     }
+    failed.sort();
     Ok(failed)
 }
 

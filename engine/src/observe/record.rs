@@ -2,16 +2,21 @@
 //!
 //! Start reading at [`Recorder`].
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
+use tracing::Span;
+use tracing::field::Empty;
 use uuid::Uuid;
 
 use crate::context::{QueryContext, Usage};
 use crate::drift::{Drift, DriftLog};
 use crate::error::{Error, Kind};
+use crate::observe::live::{LiveQuery, Shown};
 use crate::observe::log::QueryLog;
+use crate::observe::metrics::{Ended, Held};
 use crate::version::VersionVector;
 
 /// Bytes of a statement or an error that are kept.
@@ -34,6 +39,12 @@ pub(crate) struct QueryRecord {
     pub(crate) rows_read: u64,
     pub(crate) bytes: u64,
     pub(crate) requests: u64,
+    /// The most memory that its operators held at a time, bytes.
+    pub(crate) memory: u64,
+    /// Bytes that its operators wrote to disk.
+    pub(crate) spilled: u64,
+    /// How long it waited for a place.
+    pub(crate) waited: Duration,
     pub(crate) outcome: Outcome,
     /// The kind and the text of the error.
     pub(crate) error: Option<(Kind, String)>,
@@ -63,7 +74,8 @@ impl Outcome {
     }
 }
 
-/// Follows one query; its record is handed in when it is dropped, whatever happened.
+/// Follows one query; its record is handed in when it is dropped, whatever happened. From the moment that it is to run until
+/// then it is told as one that runs or waits.
 ///
 /// A statement that was only planned leaves no record, unless planning failed.
 #[derive(Debug)]
@@ -75,6 +87,11 @@ pub(crate) struct Recorder {
     record: QueryRecord,
     /// Whether there is something to tell: it ran, or it failed.
     told: bool,
+    live: Option<Shown>,
+    /// Counts it among those that run.
+    running: Option<Held>,
+    /// Its whole way; the steps are its children.
+    span: Span,
 }
 
 impl Recorder {
@@ -91,23 +108,63 @@ impl Recorder {
             rows_read: 0,
             bytes: 0,
             requests: 0,
+            memory: 0,
+            spilled: 0,
+            waited: Duration::ZERO,
             outcome: Outcome::Dropped,
             error: None,
             drift: Vec::new(),
         };
         let drift = Arc::clone(&ctx.drift);
-        Self { log: Arc::clone(log), usage: Arc::clone(&ctx.usage), drift, since: Instant::now(), record, told: false }
+        Self {
+            log: Arc::clone(log),
+            usage: Arc::clone(&ctx.usage),
+            drift,
+            since: Instant::now(),
+            record,
+            told: false,
+            live: None,
+            running: None,
+            span: tracing::info_span!(
+                "query",
+                query_id = %ctx.query_id,
+                products = Empty,
+                outcome = Empty,
+                rows = Empty,
+                otel.status_code = Empty,
+                error.kind = Empty,
+            ),
+        }
+    }
+
+    /// The span of the whole query.
+    pub(crate) fn span(&self) -> &Span {
+        &self.span
+    }
+
+    /// Planning has ended.
+    pub(crate) fn planned(&self) {
+        self.log.metrics().planning.observe(self.since.elapsed());
+    }
+
+    /// It was given a place, after it had waited this long.
+    pub(crate) fn admitted(&mut self, waited: Duration) {
+        let metrics = self.log.metrics();
+        metrics.waiting.observe(waited);
+        self.running = Some(metrics.running.hold());
     }
 
     /// It is about to run, over these versions.
     pub(crate) fn runs(&mut self, versions: &VersionVector) {
         self.record.versions = versions.clone();
         self.told = true;
+        let query = LiveQuery { record: self.record.clone(), since: self.since, usage: Arc::clone(&self.usage) };
+        self.live = Some(self.log.live.show(query));
     }
 
     /// Rows of the answer were taken.
     pub(crate) fn add_rows(&mut self, rows: usize) {
-        self.record.rows += rows as u64;
+        self.usage.add_taken_rows(rows as u64);
     }
 
     pub(crate) fn finished(&mut self) {
@@ -125,15 +182,60 @@ impl Recorder {
 
 impl Drop for Recorder {
     fn drop(&mut self) {
+        self.end_span();
         if !self.told {
             return;
         }
-        let mut record = self.record.clone();
-        record.duration = self.since.elapsed();
-        (record.rows_read, record.bytes, record.requests) =
-            (self.usage.rows(), self.usage.bytes(), self.usage.requests());
+        let mut record = self.record.clone().now(self.since, &self.usage);
         record.drift = self.drift.found();
+        self.count(&record);
         self.log.hand_in(record);
+        // Only now: who looks in between sees it twice rather than not at all, and tells it once.
+        self.live = None;
+    }
+}
+
+impl QueryRecord {
+    /// With what was used up to now.
+    pub(super) fn now(self, since: Instant, usage: &Usage) -> Self {
+        Self {
+            duration: since.elapsed(),
+            rows: usage.taken_rows(),
+            rows_read: usage.rows(),
+            bytes: usage.bytes(),
+            requests: usage.requests(),
+            memory: usage.most_memory_bytes(),
+            spilled: usage.spilled_bytes(),
+            waited: usage.waited(),
+            ..self
+        }
+    }
+}
+
+impl Recorder {
+    /// Says in the span how it ended; of a statement that was only planned, nothing.
+    fn end_span(&self) {
+        if !self.told {
+            return;
+        }
+        self.span.record("outcome", self.record.outcome.word()).record("rows", self.usage.taken_rows());
+        if let Some((kind, _)) = &self.record.error {
+            self.span.record("error.kind", kind.word()).record("otel.status_code", "ERROR");
+        }
+    }
+
+    fn count(&self, record: &QueryRecord) {
+        let domain = |key: &str| key.split_once('.').map(|(domain, _)| domain.to_owned());
+        let domains: BTreeSet<String> = record.versions.products.keys().filter_map(|key| domain(key)).collect();
+        let domains: Vec<&str> = domains.iter().map(String::as_str).collect();
+        self.log.metrics().ended(&Ended {
+            outcome: record.outcome,
+            kind: record.error.as_ref().map(|(kind, _)| *kind),
+            duration: record.duration,
+            rows: record.rows,
+            rows_read: record.rows_read,
+            domains: &domains,
+        });
     }
 }
 

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use arrow::datatypes::{DataType, Field, FieldRef, Fields, Schema, SchemaRef, TimeUnit};
 use meshweave_engine::types::logical_type;
 
-use crate::common::types::{decimal, keeps};
+use super::types::{decimal, keeps};
 
 /// The narrowest type that holds both without loss; none when there is none.
 pub(crate) fn widest(one: &DataType, other: &DataType) -> Option<DataType> {

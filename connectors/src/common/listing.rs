@@ -1,33 +1,39 @@
 //! Which objects make up a table right now: a file, a folder with everything below it, or a glob.
 //!
 //! In: a port's location. Out: the objects' metadata, any order. Listed afresh every time.
+//! A location that names its files (`{a,b}.parquet`) is never listed: each file is looked up, and must be there.
 //!
 //! What is passed over: names that begin with `.` or `_` (folders too, unless they are partition folders), objects
-//! without bytes, and objects that do not end in `.parquet`, unless the glob itself ends in a literal extension.
+//! without bytes, and objects whose name does not end as the kind's files do, unless the glob itself ends in a literal
+//! extension.
 //!
 //! Start reading at [`list`].
 
-use futures::TryStreamExt;
+use chrono::DateTime;
+use futures::{FutureExt, StreamExt, TryStreamExt, stream};
 use glob::{MatchOptions, Pattern};
 use meshweave_engine::connect::Port;
+use meshweave_engine::storage::pattern;
 use meshweave_engine::{Error, Failure, Result};
 use object_store::path::Path;
 use object_store::{ObjectMeta, ObjectStore, ObjectStoreExt};
 
-use crate::common::storage_failure;
+use super::kind::Kind;
+use super::storage_failure;
 
-const EXTENSION: &str = ".parquet";
+/// Named files that are looked up at a time.
+const LOOKED_UP_AT_A_TIME: usize = 16;
 
 /// Lists the objects of a table.
 ///
-/// A folder without objects is an empty table. A location that ends in `.parquet` and names nothing, and a local folder
-/// that does not exist, are not.
+/// A folder without objects is an empty table. A location that ends like a file of its kind and names nothing, and a local
+/// folder that does not exist, are not.
 ///
 /// # Errors
 /// [`Failure::Unavailable`] when the store does not answer or nothing lies there;
 /// [`Failure::ContractBroken`] when the location holds a Delta table;
 /// [`Failure::InvalidConfiguration`] for a glob that is none.
-pub(crate) async fn list(port: &Port, store: &dyn ObjectStore) -> Result<Vec<ObjectMeta>> {
+pub(crate) async fn list(kind: &Kind, port: &Port, store: &dyn ObjectStore) -> Result<Vec<ObjectMeta>> {
     let place = &port.location;
     let product = port.product.name.to_string();
     if place.pattern.is_none()
@@ -35,20 +41,51 @@ pub(crate) async fn list(port: &Port, store: &dyn ObjectStore) -> Result<Vec<Obj
     {
         return Ok(vec![file]);
     }
-    let choice = Choice::of(port)?;
+    if let Some(files) = place.files() {
+        return named(&product, &files, store).await;
+    }
+    let choice = Choice::of(kind, port)?;
     let prefix = (!place.path.as_ref().is_empty()).then_some(&place.path);
     let found: Vec<ObjectMeta> =
-        store.list(prefix).try_collect().await.map_err(|error| storage_failure(&product, &place.path, false, error))?;
-    refuse_delta(&product, port, &found)?;
+        store.list(prefix).try_collect().await.map_err(|error| unlisted(&product, port, error))?;
+    refuse_delta(kind, &product, port, &found)?;
     let files: Vec<ObjectMeta> = found
         .iter()
         .filter(|object| choice.takes(&below(&place.path, &object.location), object.size))
         .cloned()
         .collect();
     if found.is_empty() {
-        must_exist(&product, port, store).await?;
+        must_exist(kind, &product, port, store).await?;
     }
     Ok(files)
+}
+
+/// Looks up every file that the location names.
+async fn named(product: &str, files: &[Path], store: &dyn ObjectStore) -> Result<Vec<ObjectMeta>> {
+    let asked: Vec<_> = files.iter().map(|file| look_up(product, file, store).boxed()).collect();
+    stream::iter(asked).buffered(LOOKED_UP_AT_A_TIME).try_collect().await
+}
+
+async fn look_up(product: &str, file: &Path, store: &dyn ObjectStore) -> Result<ObjectMeta> {
+    let meta = store.head(file).await.map_err(|error| storage_failure(product, file, false, error))?;
+    pinnable(product, meta)
+}
+
+/// An object whose store tells neither ETag nor time could be replaced unseen.
+fn pinnable(product: &str, meta: ObjectMeta) -> Result<ObjectMeta> {
+    if meta.e_tag.is_some() || meta.last_modified != DateTime::UNIX_EPOCH {
+        return Ok(meta);
+    }
+    Err(Failure::Unsupported {
+        what: format!("\"{}\" of {product}, whose server tells neither ETag nor Last-Modified,", meta.location),
+        hint: Some("Let the server send one of both: without it nobody sees that a file was replaced.".to_owned()),
+    }
+    .into())
+}
+
+fn unlisted(product: &str, port: &Port, error: object_store::Error) -> Error {
+    let place = &port.location;
+    place.cannot_be_listed(&error).unwrap_or_else(|| storage_failure(product, &place.path, false, error))
 }
 
 /// The path of an object below its table's folder.
@@ -65,13 +102,13 @@ async fn single(product: &str, port: &Port, store: &dyn ObjectStore) -> Result<O
         return Ok(None);
     }
     match store.head(path).await {
-        Ok(meta) => Ok(Some(meta)),
+        Ok(meta) => pinnable(product, meta).map(Some),
         Err(object_store::Error::NotFound { .. }) => Ok(None),
         Err(error) => Err(storage_failure(product, path, false, error)),
     }
 }
 
-fn refuse_delta(product: &str, port: &Port, found: &[ObjectMeta]) -> Result<()> {
+fn refuse_delta(kind: &Kind, product: &str, port: &Port, found: &[ObjectMeta]) -> Result<()> {
     let is_delta = |object: &&ObjectMeta| {
         let relative = below(&port.location.path, &object.location);
         relative.starts_with("_delta_log/") && relative.ends_with(".json")
@@ -80,7 +117,7 @@ fn refuse_delta(product: &str, port: &Port, found: &[ObjectMeta]) -> Result<()> 
         None => Ok(()),
         Some(_) => Err(Failure::ContractBroken {
             product: product.to_owned(),
-            message: format!("{} holds a Delta table, the contract promises Parquet files", port.location.url),
+            message: format!("{} holds a Delta table, the contract promises {} files", port.location.url, kind.people),
             hint: Some("Set the storage format to delta; plain files would include rows that were deleted.".to_owned()),
         }
         .into()),
@@ -88,7 +125,7 @@ fn refuse_delta(product: &str, port: &Port, found: &[ObjectMeta]) -> Result<()> 
 }
 
 /// An empty listing is an empty table only where a folder may be empty.
-async fn must_exist(product: &str, port: &Port, store: &dyn ObjectStore) -> Result<()> {
+async fn must_exist(kind: &Kind, product: &str, port: &Port, store: &dyn ObjectStore) -> Result<()> {
     let place = &port.location;
     let nothing = || -> Error {
         Failure::Unavailable {
@@ -98,7 +135,7 @@ async fn must_exist(product: &str, port: &Port, store: &dyn ObjectStore) -> Resu
         }
         .into()
     };
-    if place.pattern.is_none() && place.path.as_ref().ends_with(EXTENSION) && !place.url.path().ends_with('/') {
+    if place.pattern.is_none() && kind.has(place.path.as_ref()) && !place.url.path().ends_with('/') {
         return Err(nothing());
     }
     if place.url.scheme() != "file" || place.path.as_ref().is_empty() {
@@ -114,32 +151,39 @@ async fn must_exist(product: &str, port: &Port, store: &dyn ObjectStore) -> Resu
 }
 
 /// What of a folder belongs to the table.
-struct Choice {
-    pattern: Option<Pattern>,
+struct Choice<'a> {
+    kind: &'a Kind,
+    /// Any of these; none when everything in the folder does.
+    patterns: Option<Vec<Pattern>>,
     any_extension: bool,
 }
 
-impl Choice {
-    fn of(port: &Port) -> Result<Self> {
+impl<'a> Choice<'a> {
+    fn of(kind: &'a Kind, port: &Port) -> Result<Self> {
         let Some(text) = &port.location.pattern else {
-            return Ok(Self { pattern: None, any_extension: false });
+            return Ok(Self { kind, patterns: None, any_extension: false });
         };
-        let pattern = Pattern::new(text).map_err(|error| Failure::InvalidConfiguration {
+        let bad = |message: String| Failure::InvalidConfiguration {
             place: format!("storage location of {}", port.product.name),
-            message: format!("\"{text}\" is no pattern: {error}"),
-            hint: Some("`*`, `?` and `[a-z]` stay within one folder, `**` spans folders.".to_owned()),
-        })?;
+            message,
+            hint: Some(
+                "`*`, `?` and `[a-z]` stay within one folder, `**` spans folders, `{a,b}` is either.".to_owned(),
+            ),
+        };
+        let texts = pattern::expanded(text).ok_or_else(|| bad(format!("\"{text}\" holds a list that is none")))?;
+        let read = |text: &String| Pattern::new(text).map_err(|e| bad(format!("\"{text}\" is no pattern: {e}")));
+        let patterns: Vec<Pattern> = texts.iter().map(read).collect::<Result<_, _>>()?;
         let name = text.rsplit('/').next().unwrap_or(text);
         let literal = name.rsplit_once('.').is_some_and(|(_, end)| !end.is_empty() && !end.contains(['*', '?', '[']));
-        Ok(Self { pattern: Some(pattern), any_extension: literal })
+        Ok(Self { kind, patterns: Some(patterns), any_extension: literal })
     }
 
     fn takes(&self, relative: &str, size: u64) -> bool {
         let options = MatchOptions { require_literal_separator: true, ..MatchOptions::new() };
         size > 0
             && !is_hidden(relative)
-            && (self.any_extension || relative.ends_with(EXTENSION))
-            && self.pattern.as_ref().is_none_or(|pattern| pattern.matches_with(relative, options))
+            && (self.any_extension || self.kind.has(relative))
+            && self.patterns.as_ref().is_none_or(|any| any.iter().any(|p| p.matches_with(relative, options)))
     }
 }
 
@@ -153,10 +197,12 @@ fn is_hidden(relative: &str) -> bool {
 mod tests {
     use super::*;
 
+    const PARQUET: Kind = Kind { word: "parquet", people: "Parquet", endings: &[".parquet"], may_be_packed: false };
+
     fn takes(pattern: Option<&str>, relative: &str) -> bool {
         let any_extension = pattern.is_some_and(|text| text.ends_with(".pq"));
-        let pattern = pattern.map(|text| Pattern::new(text).unwrap());
-        Choice { pattern, any_extension }.takes(relative, 1)
+        let patterns = pattern.map(|text| vec![Pattern::new(text).unwrap()]);
+        Choice { kind: &PARQUET, patterns, any_extension }.takes(relative, 1)
     }
 
     #[test]
@@ -167,7 +213,8 @@ mod tests {
         {
             assert!(!takes(None, name), "{name}");
         }
-        assert!(!Choice { pattern: None, any_extension: false }.takes("a.parquet", 0), "an object without bytes");
+        let nothing = Choice { kind: &PARQUET, patterns: None, any_extension: false };
+        assert!(!nothing.takes("a.parquet", 0), "an object without bytes");
     }
 
     #[test]
