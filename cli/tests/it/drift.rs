@@ -107,6 +107,13 @@ fn a_column_that_older_files_lack_is_null_and_told_and_one_that_all_lack_is_an_e
     std::fs::remove_file(mesh.0.path().join("data/shop/things/a.parquet")).unwrap();
     let error = mesh.run(&SELECT);
     assert!(error.code == Some(6) && error.stderr.contains("label"), "{:?} {}", error.code, error.stderr);
+    let told = [
+        json!(["label", "missing column", "string", null, "read as null"]),
+        json!(["label", "missing column", "string", null, "refused"]),
+    ];
+    assert_eq!(mesh.drift(), told);
+    let queries = mesh.run(&["sql", "SELECT sum(queries) AS q FROM mesh.drift", "-o", "json"]).json();
+    assert_eq!(queries, json!([{"q": 2}]), "each query did one of them");
 }
 
 #[test]

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use arrow::datatypes::{Field, FieldRef, Schema, SchemaRef};
 use meshweave_engine::drift::{Change, Difference};
-use meshweave_engine::{Failure, QueryContext, Result};
+use meshweave_engine::{Error, Failure, QueryContext, Result};
 use object_store::path::Path;
 
 use super::footer::Footer;
@@ -25,53 +25,60 @@ pub(crate) struct Promise<'p> {
     pub(crate) by_log: bool,
 }
 
-/// Checks one file; what differs is found once per footer and promise, and reported for every query.
+/// Checks one file; what differs is found once per footer and promise, and reported for every query. Columns that the file
+/// lacks and that may be null are for [`check_missing`].
 ///
 /// # Errors
 /// [`Failure::ContractBroken`] with the file, the column and both types, when a column that may not be null is missing or
 /// holds nulls, when a column's stored type does not keep the promised one, or when the product's policy refuses what differs.
 pub(crate) fn check(product: &str, path: &Path, promise: &Promise<'_>, footer: &Footer) -> Result<()> {
     let found = footer.differences(promise.columns, || found(promise, footer));
+    let found: Vec<Difference> = found.iter().filter(|one| !may_lack(one)).cloned().collect();
     match promise.ctx.drift.weigh(promise.key, &found).first() {
         None => Ok(()),
-        Some(first) => Err(Failure::ContractBroken {
-            product: product.to_owned(),
-            message: format!("file \"{path}\": {}", first.message),
-            hint: Some("Mend the file, or register a version of the contract that says what it holds.".to_owned()),
-        }
-        .into()),
+        Some(first) => Err(broken(product, format!("file \"{path}\": {}", first.message))),
     }
 }
 
-/// Refuses columns that no file of a version holds: they would be null in every row, and nobody would know that they are gone.
+/// Whether a difference is a missing column that may be null.
+fn may_lack(one: &Difference) -> bool {
+    one.change == Change::MissingColumn && !one.is_fatal
+}
+
+/// Reports columns that some files lack, and refuses those that no file of a version holds: they would be null in every row, and
+/// nobody would know that they are gone.
 ///
-/// - `footers`: of all files, each checked.
+/// - `files`: those that are read, each checked.
+/// - `are_all`: whether these are all files of the version.
 ///
 /// # Errors
 /// [`Failure::ContractBroken`] with every such column.
-pub(crate) fn check_all<'f>(
+pub(crate) fn check_missing(
     product: &str,
     promise: &Promise<'_>,
-    mut footers: impl Iterator<Item = &'f Footer> + Clone,
+    files: &[(&Path, &Footer)],
+    are_all: bool,
 ) -> Result<()> {
-    let Some(first) = footers.next().filter(|_| !promise.by_log) else { return Ok(()) };
     let lacks = |footer: &Footer, column: &str| footer.schema.field_with_name(column).is_err();
-    let missing = first.differences(promise.columns, || found(promise, first));
-    let gone: Vec<Difference> = missing
-        .iter()
-        .filter(|one| one.change == Change::MissingColumn && footers.clone().all(|footer| lacks(footer, &one.column)))
-        .map(|one| Difference { is_fatal: true, ..one.clone() })
-        .collect();
-    let words: Vec<&str> = promise.ctx.drift.weigh(promise.key, &gone).iter().map(|one| one.message.as_str()).collect();
-    if words.is_empty() {
-        return Ok(());
+    let mut missing: Vec<Difference> = Vec::new();
+    for (path, footer) in files {
+        for one in footer.differences(promise.columns, || found(promise, footer)).iter().filter(|one| may_lack(one)) {
+            if missing.iter().any(|known| known.column == one.column) {
+                continue;
+            }
+            let is_fatal = are_all && files.iter().all(|(_, footer)| lacks(footer, &one.column));
+            let place = if is_fatal { "no file holds it".to_owned() } else { format!("file \"{path}\"") };
+            missing.push(Difference { is_fatal, message: format!("{place}: {}", one.message), ..one.clone() });
+        }
     }
-    Err(Failure::ContractBroken {
-        product: product.to_owned(),
-        message: format!("no file holds what is promised: {}", words.join("; ")),
-        hint: Some("Mend the files, or register a version of the contract that says what they hold.".to_owned()),
-    }
-    .into())
+    let words: Vec<&str> =
+        promise.ctx.drift.weigh(promise.key, &missing).iter().map(|one| one.message.as_str()).collect();
+    if words.is_empty() { Ok(()) } else { Err(broken(product, words.join("; "))) }
+}
+
+fn broken(product: &str, message: String) -> Error {
+    let hint = Some("Mend the file, or register a version of the contract that says what it holds.".to_owned());
+    Failure::ContractBroken { product: product.to_owned(), message, hint }.into()
 }
 
 fn found(promise: &Promise<'_>, footer: &Footer) -> Vec<Difference> {

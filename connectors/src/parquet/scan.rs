@@ -75,11 +75,9 @@ impl ParquetTable {
 
         let fitting = self.fitting(&judged)?;
         let opened = self.footers(fitting, limit).await?;
-        if opened.len() == self.files.len() {
-            let footers = opened.iter().map(|(_, footer)| footer.as_ref());
-            promise::check_all(self.source.product(), &self.promise(), footers)
-                .map_err(datafusion::error::DataFusionError::from)?;
-        }
+        let read: Vec<_> = opened.iter().map(|(file, footer)| (&file.meta.location, footer.as_ref())).collect();
+        promise::check_missing(self.source.product(), &self.promise(), &read, read.len() == self.files.len())
+            .map_err(datafusion::error::DataFusionError::from)?;
         let kept = self.surviving(&opened, &judged);
         let weights = self.weights(&kept, &projected, &judged);
         self.ctx.scans.add(self.report(&projected, judged, limit, &kept, &weights));

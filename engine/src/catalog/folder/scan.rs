@@ -77,7 +77,7 @@ impl Stamp {
 
     /// Whether it was written to less than `time` ago; a time in the future says nothing.
     fn is_younger_than(&self, time: Duration) -> bool {
-        let age = self.modified.and_then(|at| SystemTime::now().duration_since(at).ok());
+        let age = self.modified.and_then(|at| at.elapsed().ok());
         age.is_some_and(|age| age < time)
     }
 }
