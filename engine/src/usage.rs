@@ -15,6 +15,7 @@ use std::time::{Duration, Instant};
 use parking_lot::Mutex;
 
 use crate::error::{Failure, Result};
+use crate::metrics::Traffic;
 use crate::settings::ByteSize;
 
 /// What was used so far; shared by all who count.
@@ -23,6 +24,8 @@ pub struct Usage {
     counts: Arc<Counts>,
     /// Whose counts grow with these: the statement's of a product, the request's of a statement.
     within: Vec<Arc<Counts>>,
+    /// Where it is counted for the whole process, too.
+    process: Option<Arc<Traffic>>,
     /// The counts whose bytes are limited, and the limit.
     limit: Option<(Arc<Counts>, u64)>,
     parts: Mutex<BTreeMap<String, Arc<Self>>>,
@@ -53,17 +56,22 @@ impl Usage {
     /// The usage of one statement; what it counts is counted here as well.
     ///
     /// - `scanned`: bytes that its stores may send.
-    pub(crate) fn statement(&self, scanned: Option<ByteSize>) -> Self {
+    /// - `process`: what all statements ask of storage.
+    pub(crate) fn statement(&self, scanned: Option<ByteSize>, process: &Arc<Traffic>) -> Self {
         let counts = Arc::<Counts>::default();
         let limit = scanned.map(|limit| (Arc::clone(&counts), limit.0));
-        Self { within: self.and_within(), counts, limit, ..Self::default() }
+        Self { within: self.and_within(), counts, limit, process: Some(Arc::clone(process)), ..Self::default() }
     }
 
     /// The meter of one product in this statement; the same one every time.
     ///
     /// - `key`: its key in the version vector.
     pub fn part(&self, key: &str) -> Arc<Self> {
-        let new = || Arc::new(Self { within: self.and_within(), limit: self.limit.clone(), ..Self::default() });
+        let (limit, process) = (&self.limit, &self.process);
+        let new = || {
+            let (within, limit, process) = (self.and_within(), limit.clone(), process.clone());
+            Arc::new(Self { within, limit, process, ..Self::default() })
+        };
         Arc::clone(self.parts.lock().entry(key.to_owned()).or_insert_with(new))
     }
 
@@ -87,11 +95,17 @@ impl Usage {
     /// Counts one request to a store.
     pub fn add_request(&self) {
         self.add(|counts| &counts.requests, 1);
+        if let Some(process) = &self.process {
+            process.requests.add(1);
+        }
     }
 
     /// Counts bytes that a store sent.
     pub fn add_bytes(&self, bytes: u64) {
         self.add(|counts| &counts.bytes, bytes);
+        if let Some(process) = &self.process {
+            process.bytes.add(bytes);
+        }
     }
 
     /// Counts rows that scans produced.
@@ -229,8 +243,8 @@ mod tests {
 
     #[test]
     fn what_a_product_uses_counts_for_its_statement_and_its_request() {
-        let request = Usage::default();
-        let statement = request.statement(None);
+        let (request, traffic) = (Usage::default(), Arc::<Traffic>::default());
+        let statement = request.statement(None, &traffic);
         statement.part("a.b@1").add_request();
         statement.part("a.b@1").add_bytes(7);
         statement.part("c.d@1").add_bytes(5);
@@ -238,14 +252,15 @@ mod tests {
         assert_eq!(counted(&statement.part("a.b@1")), (1, 7));
         assert_eq!(counted(&statement.part("c.d@1")), (0, 5));
         assert_eq!((counted(&statement), counted(&request)), ((1, 12), (1, 12)));
-        let second = request.statement(None);
+        let second = request.statement(None, &traffic);
         second.add_bytes(1);
         assert_eq!((counted(&second), counted(&request)), ((0, 1), (1, 13)));
+        assert_eq!((traffic.requests.get(), traffic.bytes.get()), (1, 13), "the process counts each once");
     }
 
     #[test]
     fn the_limit_is_the_statements_over_all_of_its_products() {
-        let statement = Usage::default().statement(Some(ByteSize(10)));
+        let statement = Usage::default().statement(Some(ByteSize(10)), &Arc::default());
         statement.part("a.b@1").add_bytes(10);
         assert!(statement.may_read().is_ok() && statement.may_scan(10).is_ok());
         statement.part("c.d@1").add_bytes(1);
@@ -253,7 +268,7 @@ mod tests {
         assert_eq!(error.kind(), Kind::Exhausted);
         assert!(error.to_string().contains("limits.scanned_bytes"), "{error}");
         assert_eq!(statement.may_scan(11).unwrap_err().kind(), Kind::Exhausted);
-        assert!(Usage::default().statement(None).may_scan(u64::MAX).is_ok());
+        assert!(Usage::default().statement(None, &Arc::default()).may_scan(u64::MAX).is_ok());
     }
 
     #[test]

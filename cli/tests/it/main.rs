@@ -29,6 +29,7 @@ mod register;
 mod screen;
 mod search;
 mod serve;
+mod server;
 mod session;
 mod slt;
 mod sql;

@@ -1,8 +1,20 @@
-//! What every connector shares: how storage errors are worded and found again, which types keep a promise, how stores are named in plans.
+//! What connectors share: errors of storage, which types keep a promise, names of stores in plans; and, for all plain files, listing,
+//! manifests, pinned reading, partition folders and predicates.
 //!
 //! Start reading at [`storage_failure`].
 
+pub(crate) mod columns;
 pub mod errors;
+pub(crate) mod filters;
+pub(crate) mod hive;
+pub(crate) mod kind;
+pub(crate) mod layout;
+pub(crate) mod listing;
+pub(crate) mod manifest;
+pub(crate) mod merge;
+pub(crate) mod plain;
+pub(crate) mod read_only;
+pub(crate) mod source;
 pub(crate) mod types;
 
 pub use errors::{find, storage_failure};

@@ -1,48 +1,42 @@
 //! Plain Parquet files as a table: a file, a folder or a glob, with Hive partition folders.
 //!
 //! A version is a manifest: every object's path, size and ETag. What is read later is exactly those objects, or an error.
-//! Which objects of a folder belong to the table: see `listing.rs`.
+//! Which objects of a folder belong to the table: see `common/listing.rs`.
 //!
 //! Start reading at [`Parquet`].
 
 mod adapter;
 mod column;
-mod filters;
-mod footer;
-mod hive;
-mod layout;
-mod listing;
-mod manifest;
+pub(crate) mod footer;
+pub(crate) mod known;
 mod promise;
 mod prune;
 mod reader;
 mod scan;
-mod schema;
-mod source;
 mod statistics;
-mod table;
+pub(crate) mod table;
 
 use std::sync::Arc;
 
-use arrow::datatypes::{DataType, Field, SchemaRef};
+use arrow::datatypes::SchemaRef;
 use async_trait::async_trait;
-use bytes::Bytes;
-use datafusion::common::ScalarValue;
 use futures::{FutureExt, StreamExt, TryStreamExt, stream};
 use meshweave_engine::connect::{AsOf, Capabilities, Connector, Observed, Opened, Pinned, Port};
 use meshweave_engine::settings::Limits;
-use meshweave_engine::version::Version;
-use meshweave_engine::{Error, Failure, QueryContext, Result};
+use meshweave_engine::{QueryContext, Result};
 
 use self::footer::{Footer, Footers};
-use self::hive::Folder;
-use self::manifest::Manifest;
-use self::source::Source;
-use self::table::{Columns, Identity, ParquetTable, TableFile};
-use crate::common::store_url;
+use self::table::ParquetTable;
+use crate::common::columns::Identity;
+use crate::common::kind::Kind;
+use crate::common::manifest::Manifest;
+use crate::common::merge::Merge;
+use crate::common::read_only::ReadOnly;
+use crate::common::source::Source;
+use crate::common::{plain, store_url};
 
-/// The word of a contract's `format`.
-const FORMAT: &str = "parquet";
+/// What Parquet files are called, and how they are named.
+const KIND: Kind = Kind { word: "parquet", people: "Parquet", endings: &[".parquet"], may_be_packed: false };
 /// Footers that are read at a time when a table is observed.
 const FOOTERS_AT_A_TIME: usize = 16;
 
@@ -58,26 +52,20 @@ impl Parquet {
         Self { footers: Arc::new(Footers::new(limits.footer_cache.0)) }
     }
 
-    async fn latest(ctx: &QueryContext, port: &Port) -> Result<Manifest> {
-        let source = Source::of(ctx, port);
-        let files = listing::list(port, source.store.as_ref()).await?;
-        Manifest::of(files).map_err(|cause| Error::internal("a manifest could not be written", cause))
-    }
-
     async fn observe(&self, ctx: &QueryContext, port: &Port, manifest: &Manifest) -> Result<Observed> {
         let source = Source::of(ctx, port);
         let asked: Vec<_> = manifest.files.iter().map(|file| self.footers.get(&source, file).boxed()).collect();
         let footers: Vec<Arc<Footer>> = stream::iter(asked).buffered(FOOTERS_AT_A_TIME).try_collect().await?;
-        let mut merge = schema::Merge::default();
+        let mut merge = Merge::default();
         for (file, footer) in manifest.files.iter().zip(&footers) {
             merge
                 .add(file.location.as_ref(), &footer.schema)
-                .map_err(|message| broken(port, message, Some("Files of one table hold the same columns.")))?;
+                .map_err(|message| plain::broken(port, message, Some("Files of one table hold the same columns.")))?;
         }
-        let schema = match (merge.finish(partition_fields(port, manifest)), &port.schema) {
+        let schema = match (merge.finish(plain::partition_fields(port, manifest)), &port.schema) {
             (Some(schema), _) => schema,
             (None, Some(promised)) => Arc::clone(promised),
-            (None, None) => return Err(nothing_to_observe(port)),
+            (None, None) => return Err(plain::nothing_to_observe(&KIND, port)),
         };
         Ok(Observed {
             schema,
@@ -92,7 +80,7 @@ impl Parquet {
 #[async_trait]
 impl Connector for Parquet {
     fn format(&self) -> &'static str {
-        FORMAT
+        KIND.word
     }
 
     fn capabilities(&self) -> Capabilities {
@@ -101,35 +89,28 @@ impl Connector for Parquet {
 
     async fn probe(&self, ctx: &QueryContext, port: &Port) -> Result<Observed> {
         ctx.bounded(async {
-            let manifest = Self::latest(ctx, port).await?;
+            let manifest = plain::latest(&KIND, ctx, port).await?;
             self.observe(ctx, port, &manifest).await
         })
         .await
     }
 
     async fn pin(&self, ctx: &QueryContext, port: &Port, as_of: &AsOf) -> Result<Pinned> {
-        let manifest = match as_of {
-            AsOf::Latest => ctx.bounded(Self::latest(ctx, port)).await?,
-            AsOf::Recorded { version, manifest } => recorded(port, version, manifest.as_ref())?,
-            AsOf::Number(_) | AsOf::Timestamp(_) => return Err(no_time_travel(port)),
-        };
-        Ok(Pinned { version: manifest.version(), manifest: Some(manifest.text.clone()), detail: Arc::new(manifest) })
+        plain::pin(&KIND, ctx, port, as_of).await
     }
 
     async fn open(&self, ctx: &QueryContext, port: &Port, pinned: &Pinned) -> Result<Opened> {
-        let manifest = Arc::clone(&pinned.detail).downcast::<Manifest>().map_err(|_| Failure::Internal {
-            message: format!("what was pinned of {} is no manifest of Parquet files", port.key),
-            cause: None,
-        })?;
-        let schema = match &port.schema {
+        let manifest = plain::pinned(&KIND, port, pinned)?;
+        let schema: SchemaRef = match &port.schema {
             Some(schema) => Arc::clone(schema),
             None => ctx.bounded(self.observe(ctx, port, &manifest)).await?.schema,
         };
         let source = Source::of(ctx, port);
-        let url = store_url(FORMAT, &source.store_id)?;
+        let url = store_url(KIND.word, &source.store_id)?;
         let stores = vec![(url.clone(), Arc::clone(&source.store))];
-        let (columns, files) = files(port, &manifest, schema)?;
+        let (columns, files) = plain::files(port, &manifest, schema)?;
         let identity = Identity {
+            connector: KIND.word,
             key: port.key.clone(),
             domain: port.product.name.domain.to_string(),
             version: manifest.in_words(),
@@ -142,122 +123,8 @@ impl Connector for Parquet {
             source,
             footers: Arc::clone(&self.footers),
             url,
+            log: None,
         };
-        Ok(Opened { provider: Arc::new(table), stores })
+        Ok(Opened { provider: Arc::new(ReadOnly(table)), stores })
     }
-}
-
-/// A version that was kept before.
-fn recorded(port: &Port, version: &Version, text: Option<&Bytes>) -> Result<Manifest> {
-    let gone = |message: String| Failure::Unavailable { what: port.product.name.to_string(), message, cause: None };
-    let Version::Manifest(hash) = version else {
-        return Err(gone("the recorded version is not one of Parquet files".to_owned()).into());
-    };
-    let Some(text) = text else {
-        return Err(gone(format!("manifest {hash} is no longer kept")).into());
-    };
-    let manifest = Manifest::read(text, hash).map_err(gone)?;
-    let folder = &port.location.path;
-    match manifest.files.iter().find(|file| !file.location.prefix_matches(folder)) {
-        None => Ok(manifest),
-        Some(file) => Err(gone(format!("the kept manifest names \"{}\", which lies outside it", file.location)).into()),
-    }
-}
-
-fn no_time_travel(port: &Port) -> Error {
-    Failure::Unsupported {
-        what: format!("time travel on {}, a product of plain Parquet files,", port.product.name),
-        hint: Some("Products of the format delta keep their versions.".to_owned()),
-    }
-    .into()
-}
-
-fn nothing_to_observe(port: &Port) -> Error {
-    Failure::Unavailable {
-        what: port.product.name.to_string(),
-        message: format!(
-            "its contract names no columns, and no Parquet file lies at {} to learn them from",
-            port.location.url
-        ),
-        cause: None,
-    }
-    .into()
-}
-
-fn broken(port: &Port, message: String, hint: Option<&str>) -> Error {
-    Failure::ContractBroken { product: port.product.name.to_string(), message, hint: hint.map(str::to_owned) }.into()
-}
-
-/// The partition folders of every file, in the order of the manifest.
-fn folders(port: &Port, manifest: &Manifest) -> Vec<Vec<Folder>> {
-    manifest.files.iter().map(|file| hive::folders(&listing::below(&port.location.path, &file.location))).collect()
-}
-
-/// Names of the partition columns of a manifest, outermost first.
-fn partition_names(folders: &[Vec<Folder>]) -> Vec<String> {
-    let mut names: Vec<String> = Vec::new();
-    for (name, _) in folders.iter().flatten() {
-        if !names.contains(name) {
-            names.push(name.clone());
-        }
-    }
-    names
-}
-
-/// The partition columns as observed: typed as promised where something is promised, else as their values look.
-fn partition_fields(port: &Port, manifest: &Manifest) -> Vec<Field> {
-    let folders = folders(port, manifest);
-    let promised = |name: &str| -> Option<DataType> {
-        Some(port.schema.as_ref()?.field_with_name(name).ok()?.data_type().clone())
-    };
-    partition_names(&folders)
-        .into_iter()
-        .map(|name| {
-            let values = folders.iter().map(|folders| {
-                folders.iter().rev().find(|(column, _)| *column == name).and_then(|(_, value)| value.as_deref())
-            });
-            let is_nullable = values.clone().any(|value| value.is_none());
-            let data_type = promised(&name).unwrap_or_else(|| hive::inferred(values));
-            Field::new(name, data_type, is_nullable)
-        })
-        .collect()
-}
-
-/// Parts the columns, and gives every file its partition values.
-///
-/// A column that folders hold is read from the folders, also when the files hold it too.
-fn files(port: &Port, manifest: &Manifest, schema: SchemaRef) -> Result<(Columns, Vec<TableFile>)> {
-    let folders = folders(port, manifest);
-    let columns = Columns::new(schema, &partition_names(&folders));
-    let files = manifest
-        .files
-        .iter()
-        .zip(&folders)
-        .map(|(meta, folders)| {
-            let values = columns
-                .partitions
-                .iter()
-                .map(|field| partition_value(port, meta.location.as_ref(), folders, field))
-                .collect::<Result<_>>()?;
-            Ok(TableFile { meta: meta.clone(), values })
-        })
-        .collect::<Result<_>>()?;
-    Ok((columns, files))
-}
-
-fn partition_value(port: &Port, path: &str, folders: &[Folder], field: &Field) -> Result<ScalarValue> {
-    let name = field.name();
-    let Some((_, value)) = folders.iter().rev().find(|(column, _)| column == name) else {
-        return Err(broken(port, format!("\"{path}\" lies in no folder of partition column \"{name}\""), None));
-    };
-    let data_type = field.data_type();
-    if value.is_none() && !field.is_nullable() {
-        let message =
-            format!("\"{path}\" has null in partition column \"{name}\" ({data_type}), which may not be null");
-        return Err(broken(port, message, None));
-    }
-    hive::typed(value.as_deref(), data_type).map_err(|_| {
-        let text = value.as_deref().unwrap_or_default();
-        broken(port, format!("\"{path}\" has \"{text}\" in partition column \"{name}\", promised is {data_type}"), None)
-    })
 }

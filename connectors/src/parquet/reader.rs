@@ -22,7 +22,7 @@ use parquet::errors::{ParquetError, Result};
 use parquet::file::metadata::{PageIndexPolicy, ParquetMetaData, ParquetMetaDataReader};
 
 use super::footer::Footers;
-use super::source::Source;
+use crate::common::source::Source;
 
 /// Makes a reader per file of one table.
 #[derive(Debug)]

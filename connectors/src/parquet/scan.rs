@@ -6,10 +6,12 @@
 
 use std::sync::Arc;
 
-use arrow::datatypes::{Field, Schema};
+use arrow::array::{RecordBatch, RecordBatchOptions};
+use arrow::datatypes::{Field, Schema, SchemaRef};
 use datafusion::catalog::Session;
 use datafusion::config::TableParquetOptions;
 use datafusion::datasource::listing::PartitionedFile;
+use datafusion::datasource::memory::MemorySourceConfig;
 use datafusion::datasource::physical_plan::parquet::{ParquetAccessPlan, RowGroupAccess};
 use datafusion::datasource::physical_plan::{FileGroup, FileScanConfigBuilder, ParquetSource};
 use datafusion::datasource::source::DataSourceExec;
@@ -22,17 +24,20 @@ use meshweave_engine::context::{Pushed, ScanReport};
 use parquet::file::metadata::RowGroupMetaData;
 
 use super::adapter::PromisedColumns;
-use super::filters::{Judged, judge};
 use super::footer::Footer;
-use super::layout::{Share, partitions};
 use super::promise;
 use super::prune::{self, Candidate};
 use super::reader::PinnedReaders;
 use super::statistics::{Part, of_part, of_table};
-use super::table::{ParquetTable, TableFile};
+use super::table::ParquetTable;
+use crate::common::columns::TableFile;
+use crate::common::filters::{Judged, judge};
+use crate::common::layout::{Share, partitions};
 
 /// Footers that are read at a time.
 const FOOTERS_AT_A_TIME: usize = 16;
+/// Rows without columns in one batch.
+const ROWS_AT_A_TIME: usize = 1 << 20;
 
 /// A file that the scan will open.
 struct Kept<'a> {
@@ -63,6 +68,10 @@ impl ParquetTable {
         let is_exact = judged.iter().all(|predicate| predicate.pushed == Pushed::Exact);
         let limit = limit.filter(|_| is_exact);
         let projected = self.columns.projected(projection);
+        if let Some(rows) = self.rows_to_count(&projected, filters) {
+            self.ctx.scans.add(self.report(&projected, judged, limit, &[], &[]));
+            return counted(rows, limit);
+        }
 
         let fitting = self.fitting(&judged)?;
         let opened = self.footers(fitting, limit).await?;
@@ -76,11 +85,20 @@ impl ParquetTable {
         self.node(state, &projected, limit, is_exact, &kept, &weights)
     }
 
-    /// The files whose partition values satisfy the exact predicates.
+    /// How many rows there are, when nothing else is asked for and a log tells.
+    fn rows_to_count(&self, projected: &[&Field], filters: &[Expr]) -> Option<u64> {
+        self.log.as_ref()?.rows.filter(|_| projected.is_empty() && filters.is_empty())
+    }
+
+    /// The files whose partition values satisfy the exact predicates, and that the log does not rule out.
     fn fitting(&self, judged: &[Judged]) -> Result<Vec<&TableFile>> {
         let exact: Vec<&Judged> = judged.iter().filter(|predicate| predicate.pushed == Pushed::Exact).collect();
         let values: Vec<_> = self.files.iter().map(|file| file.values.as_slice()).collect();
-        let keep = prune::files(&self.columns, &values, &exact)?;
+        let mut keep = prune::files(&self.columns, &values, &exact)?;
+        if let Some(log) = &self.log {
+            let known = prune::known_files(&self.columns, log.statistics.as_ref(), judged);
+            keep.iter_mut().zip(known).for_each(|(keep, known)| *keep &= known);
+        }
         Ok(self.files.iter().zip(keep).filter_map(|(file, keep)| keep.then_some(file)).collect())
     }
 
@@ -114,7 +132,8 @@ impl ParquetTable {
 
     async fn checked<'a>(&self, file: &'a TableFile) -> meshweave_engine::Result<(&'a TableFile, Arc<Footer>)> {
         let footer = self.footers.get(&self.source, &file.meta).await?;
-        promise::check(self.source.product(), &file.meta.location, &self.columns.file_schema, &footer)?;
+        let promised = &self.columns.file_schema;
+        promise::check(self.source.product(), &file.meta.location, promised, &footer, self.log.is_some())?;
         Ok((file, footer))
     }
 
@@ -160,7 +179,7 @@ impl ParquetTable {
         ScanReport {
             product: self.identity.key.clone(),
             domain: self.identity.domain.clone(),
-            connector: super::FORMAT,
+            connector: self.identity.connector,
             version: self.identity.version.clone(),
             files_total: self.files.len() as u64,
             files_kept: kept.len() as u64,
@@ -192,8 +211,13 @@ impl ParquetTable {
         let statistics = of_table(&self.columns, &parts, projected);
         let statistics = if is_exact { statistics } else { statistics.to_inexact() };
 
-        let parquet =
+        let mut parquet =
             TableParquetOptions { global: options.execution.parquet.clone(), ..TableParquetOptions::default() };
+        if self.log.is_some() {
+            // A log says that the old 96 bit times of Spark are instants; files alone do not.
+            parquet.global.coerce_int96 = Some("us".to_owned());
+            parquet.global.coerce_int96_tz = Some("UTC".to_owned());
+        }
         let readers = PinnedReaders::new(self.source.clone(), Arc::clone(&self.footers));
         let source = ParquetSource::new(self.columns.scanned.clone())
             .with_table_parquet_options(parquet)
@@ -233,6 +257,18 @@ impl ParquetTable {
         file.statistics = Some(Arc::new(statistics));
         file
     }
+}
+
+/// Rows without columns, as many as a log counts; no file is opened.
+fn counted(rows: u64, limit: Option<usize>) -> Result<Arc<dyn ExecutionPlan>> {
+    let schema: SchemaRef = Arc::new(Schema::empty());
+    let rows = usize::try_from(rows).unwrap_or(usize::MAX).min(limit.unwrap_or(usize::MAX));
+    let batch = |first: usize| {
+        let options = RecordBatchOptions::new().with_row_count(Some(ROWS_AT_A_TIME.min(rows - first)));
+        Ok(RecordBatch::try_new_with_options(Arc::clone(&schema), Vec::new(), &options)?)
+    };
+    let batches: Vec<RecordBatch> = (0..rows).step_by(ROWS_AT_A_TIME).map(batch).collect::<Result<_>>()?;
+    Ok(MemorySourceConfig::try_new_exec(&[batches], schema, None)?)
 }
 
 /// How many files, from the first on, hold `limit` rows; at least one.

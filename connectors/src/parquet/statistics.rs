@@ -9,7 +9,7 @@ use datafusion::common::stats::Precision;
 use datafusion::common::{ColumnStatistics, ScalarValue, Statistics};
 
 use super::footer::Footer;
-use super::table::Columns;
+use crate::common::columns::Columns;
 
 /// The row groups of one file that are read.
 pub(crate) struct Part<'a> {

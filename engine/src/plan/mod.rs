@@ -33,6 +33,7 @@ use datafusion::execution::session_state::SessionState;
 use datafusion::logical_expr::{LogicalPlan, TableSource};
 use datafusion::physical_plan::{ExecutionPlan, displayable};
 use datafusion::sql::planner::SqlToRel;
+use tracing::{Instrument as _, Span, info_span};
 
 use crate::catalog::CatalogSnapshot;
 use crate::context::QueryContext;
@@ -61,12 +62,15 @@ pub(crate) async fn plan(
 ) -> Result<Planned> {
     let limits = &engine.settings.limits;
     let mut ctx = ctx.clone().with_timeout(limits.statement_timeout.0);
-    ctx.usage = Arc::new(ctx.usage.statement(limits.scanned_bytes));
+    ctx.usage = Arc::new(ctx.usage.statement(limits.scanned_bytes, &engine.metrics.traffic));
     engine.log.start();
     let mut recorder = Recorder::new(&engine.log, &ctx, &statement.sql);
-    let work = Box::pin(planned(engine, &ctx, statement, pins));
+    let work = Box::pin(planned(engine, &ctx, statement, pins).instrument(recorder.span().clone()));
     match ctx.bounded(work).await {
-        Ok((runnable, rows)) => Ok(Planned::new(Arc::clone(&engine.runtime), runnable, recorder, rows)),
+        Ok((runnable, rows)) => {
+            recorder.planned();
+            Ok(Planned::new(Arc::clone(&engine.runtime), runnable, recorder, rows))
+        }
         Err(error) => {
             // The limit on what may be read, where its error came back as another.
             let reached = ctx.usage.may_read().err().filter(|_| error.kind() != Kind::Cancelled);
@@ -87,21 +91,26 @@ async fn planned(
     let mut resolution = resolve(engine, ctx, &snapshot, &statement.sql)?;
     let pinner = pin::Pinner { ctx, connectors: &engine.connectors, state: &engine.state, pins };
     let reports_before = ctx.scans.reports().len();
-    let pinned = Box::pin(pin::pin(&pinner, &resolution.wanted)).await?;
     let products: Arc<[String]> = resolution.wanted.iter().map(|wanted| wanted.entry.id().name.to_string()).collect();
+    Span::current().record("products", products.join(", "));
+    let pinned = Box::pin(pin::pin(&pinner, &resolution.wanted)).instrument(info_span!("pin")).await?;
+    let planning = info_span!("plan");
     let ours = |error| Error::from_datafusion(error, &products);
 
-    let state = engine.runtime.template.session(pinned.stores, &ctx.usage);
+    let state = engine.runtime.template.planning();
     let keys: Vec<String> = pinned.entries.iter().map(|entry| entry.key.clone()).collect();
     let scans = analyze::Scans::default();
     let providers = match parse::analyzes(&resolution.scope.statement) {
         true => pinned.providers.into_iter().zip(&keys).map(|(table, key)| Watched::new(table, key, &scans)).collect(),
         false => pinned.providers,
     };
-    let logical = logical(&state, &mut resolution, &providers)?;
-    let bound = parameters::bind(logical, &resolution.scope.parameters, &statement.parameters)?;
-    let optimized = state.optimize(&bound).map_err(ours)?;
-    let physical = state.query_planner().create_physical_plan(&optimized, &state).await.map_err(ours)?;
+    let optimized = planning.in_scope(|| {
+        let logical = logical(&state, &mut resolution, &providers)?;
+        let bound = parameters::bind(logical, &resolution.scope.parameters, &statement.parameters)?;
+        state.optimize(&bound).map_err(ours)
+    })?;
+    let physical =
+        state.query_planner().create_physical_plan(&optimized, &state).instrument(planning).await.map_err(ours)?;
 
     let schema = answer_schema(optimized.schema().as_arrow(), &physical.schema());
     let reports = ctx.scans.reports().split_off(reports_before);
@@ -118,7 +127,7 @@ async fn planned(
         None => (explain::batch(&schema, &rows)?.map_or(Head::None, Head::Ready), ResultLimits::default()),
     };
     let scan_bytes = if runs { reports.iter().map(|report| report.bytes_kept).sum() } else { 0 };
-    let task = state.task_ctx();
+    let task = engine.runtime.template.task(&state, pinned.stores, &ctx.usage);
     let versions = pinned.versions;
     let ctx = ctx.clone();
     let runnable = Runnable { ctx, schema, plan, task, versions, head, scan_bytes, limits, products };
@@ -146,8 +155,8 @@ fn resolve(engine: &Engine, ctx: &QueryContext, snapshot: &CatalogSnapshot, sql:
     let decisions = Decisions::new(ctx, engine.policy.as_ref());
     let resolver = Resolver::new(snapshot, &decisions, &engine.log, bytes);
     let schema = ctx.default_schema.as_deref();
-    match parse::parse(sql, bytes)? {
-        Request::Query(parsed) => resolver.resolve(parsed, schema),
+    match info_span!("parse").in_scope(|| parse::parse(sql, bytes))? {
+        Request::Query(parsed) => info_span!("resolve").in_scope(|| resolver.resolve(parsed, schema)),
         Request::Listing(listing) => {
             let query = listing_query(engine, snapshot, &listing, &decisions, schema)?;
             match parse::parse(&query, bytes)? {

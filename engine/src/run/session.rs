@@ -5,7 +5,7 @@
 //! - no cache of DataFusion is on, since they are keyed by path and would mix two stores;
 //! - the planner finds exactly the tables it was given.
 //!
-//! Start reading at [`Template::session`].
+//! Start reading at [`Template::planning`].
 
 use std::collections::HashMap;
 use std::fmt;
@@ -19,6 +19,7 @@ use datafusion::common::{DFSchema, TableReference, plan_datafusion_err};
 use datafusion::config::ConfigOptions;
 use datafusion::datasource::provider_as_source;
 use datafusion::error::Result as DfResult;
+use datafusion::execution::TaskContext;
 use datafusion::execution::cache::cache_manager::CacheManagerConfig;
 use datafusion::execution::memory_pool::MemoryPool;
 use datafusion::execution::object_store::{ObjectStoreRegistry, ObjectStoreUrl};
@@ -83,14 +84,18 @@ impl Template {
         Ok(Self { state, env, pool })
     }
 
-    /// A query's own state, with its own stores and its own share of the memory.
+    /// What a query runs with: its own stores and its own share of the memory.
     ///
+    /// - `planned`: the state that planned it.
     /// - `usage`: is told how much memory the query holds.
-    pub(crate) fn session(
+    ///
+    /// The context knows no functions: a plan that was made in this process holds those that it calls.
+    pub(crate) fn task(
         &self,
+        planned: &SessionState,
         stores: Vec<(ObjectStoreUrl, Arc<dyn ObjectStore>)>,
         usage: &Arc<Usage>,
-    ) -> SessionState {
+    ) -> Arc<TaskContext> {
         let registry = QueryStores::default();
         for (url, store) in stores {
             registry.register_store(url.as_ref(), store);
@@ -98,17 +103,22 @@ impl Template {
         let mut env = self.env.clone();
         env.memory_pool = Arc::new(QueryPool::new(Arc::clone(&self.pool), Arc::clone(usage)));
         env.object_store_registry = Arc::new(registry);
-        let mut state =
-            SessionStateBuilder::new_from_existing(self.state.clone()).with_runtime_env(Arc::new(env)).build();
-        state.mark_start_execution();
-        state
+        let (id, config) = (planned.session_id().to_owned(), planned.config().clone());
+        let (scalar, higher_order) = (HashMap::new(), HashMap::new());
+        let (aggregate, window) = (HashMap::new(), HashMap::new());
+        Arc::new(TaskContext::new(None, id, config, scalar, higher_order, aggregate, window, Arc::new(env)))
     }
 
-    /// A state for planning that reads nothing.
+    /// A query's state for planning; it knows no stores, so that planning reads nothing but what connectors read.
     pub(crate) fn planning(&self) -> SessionState {
         let mut state = self.state.clone();
         state.mark_start_execution();
         state
+    }
+
+    /// Bytes on disk that all queries hold now.
+    pub(crate) fn spilled_bytes(&self) -> u64 {
+        self.env.disk_manager.used_disk_space()
     }
 
     /// Bytes that all queries hold now.

@@ -20,6 +20,7 @@ use datafusion::execution::{RecordBatchStream, SendableRecordBatchStream};
 use datafusion::physical_plan::ExecutionPlan;
 use futures::Stream;
 use parking_lot::Mutex;
+use tracing::Span;
 
 use crate::context::{QueryContext, Usage};
 use crate::error::{Error, Failure, Kind, Result};
@@ -45,6 +46,8 @@ pub(super) struct Running {
     _place: Place,
     recorder: Recorder,
     usage: Arc<Usage>,
+    /// From the first to the last row.
+    span: Span,
 }
 
 impl Running {
@@ -54,8 +57,9 @@ impl Running {
         place: Place,
         recorder: Recorder,
         usage: Arc<Usage>,
+        span: Span,
     ) -> Self {
-        Self { batches, plan, _place: place, recorder, usage }
+        Self { batches, plan, _place: place, recorder, usage, span }
     }
 }
 
@@ -168,7 +172,11 @@ impl AnswerStream {
             return Poll::Ready(Some(Err(error)));
         }
         let Some(running) = &mut work.running else { return Poll::Ready(None) };
-        let outcome = match Pin::new(&mut running.batches).poll_next(context) {
+        let polled = {
+            let _inside = running.span.enter();
+            Pin::new(&mut running.batches).poll_next(context)
+        };
+        let outcome = match polled {
             Poll::Pending => {
                 work.waker = Some(context.waker().clone());
                 return Poll::Pending;

@@ -3,7 +3,8 @@
 //! In: a port's location. Out: the objects' metadata, any order. Listed afresh every time.
 //!
 //! What is passed over: names that begin with `.` or `_` (folders too, unless they are partition folders), objects
-//! without bytes, and objects that do not end in `.parquet`, unless the glob itself ends in a literal extension.
+//! without bytes, and objects whose name does not end as the kind's files do, unless the glob itself ends in a literal
+//! extension.
 //!
 //! Start reading at [`list`].
 
@@ -14,20 +15,19 @@ use meshweave_engine::{Error, Failure, Result};
 use object_store::path::Path;
 use object_store::{ObjectMeta, ObjectStore, ObjectStoreExt};
 
-use crate::common::storage_failure;
-
-const EXTENSION: &str = ".parquet";
+use super::kind::Kind;
+use super::storage_failure;
 
 /// Lists the objects of a table.
 ///
-/// A folder without objects is an empty table. A location that ends in `.parquet` and names nothing, and a local folder
-/// that does not exist, are not.
+/// A folder without objects is an empty table. A location that ends like a file of its kind and names nothing, and a local
+/// folder that does not exist, are not.
 ///
 /// # Errors
 /// [`Failure::Unavailable`] when the store does not answer or nothing lies there;
 /// [`Failure::ContractBroken`] when the location holds a Delta table;
 /// [`Failure::InvalidConfiguration`] for a glob that is none.
-pub(crate) async fn list(port: &Port, store: &dyn ObjectStore) -> Result<Vec<ObjectMeta>> {
+pub(crate) async fn list(kind: &Kind, port: &Port, store: &dyn ObjectStore) -> Result<Vec<ObjectMeta>> {
     let place = &port.location;
     let product = port.product.name.to_string();
     if place.pattern.is_none()
@@ -35,18 +35,18 @@ pub(crate) async fn list(port: &Port, store: &dyn ObjectStore) -> Result<Vec<Obj
     {
         return Ok(vec![file]);
     }
-    let choice = Choice::of(port)?;
+    let choice = Choice::of(kind, port)?;
     let prefix = (!place.path.as_ref().is_empty()).then_some(&place.path);
     let found: Vec<ObjectMeta> =
         store.list(prefix).try_collect().await.map_err(|error| storage_failure(&product, &place.path, false, error))?;
-    refuse_delta(&product, port, &found)?;
+    refuse_delta(kind, &product, port, &found)?;
     let files: Vec<ObjectMeta> = found
         .iter()
         .filter(|object| choice.takes(&below(&place.path, &object.location), object.size))
         .cloned()
         .collect();
     if found.is_empty() {
-        must_exist(&product, port, store).await?;
+        must_exist(kind, &product, port, store).await?;
     }
     Ok(files)
 }
@@ -71,7 +71,7 @@ async fn single(product: &str, port: &Port, store: &dyn ObjectStore) -> Result<O
     }
 }
 
-fn refuse_delta(product: &str, port: &Port, found: &[ObjectMeta]) -> Result<()> {
+fn refuse_delta(kind: &Kind, product: &str, port: &Port, found: &[ObjectMeta]) -> Result<()> {
     let is_delta = |object: &&ObjectMeta| {
         let relative = below(&port.location.path, &object.location);
         relative.starts_with("_delta_log/") && relative.ends_with(".json")
@@ -80,7 +80,7 @@ fn refuse_delta(product: &str, port: &Port, found: &[ObjectMeta]) -> Result<()> 
         None => Ok(()),
         Some(_) => Err(Failure::ContractBroken {
             product: product.to_owned(),
-            message: format!("{} holds a Delta table, the contract promises Parquet files", port.location.url),
+            message: format!("{} holds a Delta table, the contract promises {} files", port.location.url, kind.people),
             hint: Some("Set the storage format to delta; plain files would include rows that were deleted.".to_owned()),
         }
         .into()),
@@ -88,7 +88,7 @@ fn refuse_delta(product: &str, port: &Port, found: &[ObjectMeta]) -> Result<()> 
 }
 
 /// An empty listing is an empty table only where a folder may be empty.
-async fn must_exist(product: &str, port: &Port, store: &dyn ObjectStore) -> Result<()> {
+async fn must_exist(kind: &Kind, product: &str, port: &Port, store: &dyn ObjectStore) -> Result<()> {
     let place = &port.location;
     let nothing = || -> Error {
         Failure::Unavailable {
@@ -98,7 +98,7 @@ async fn must_exist(product: &str, port: &Port, store: &dyn ObjectStore) -> Resu
         }
         .into()
     };
-    if place.pattern.is_none() && place.path.as_ref().ends_with(EXTENSION) && !place.url.path().ends_with('/') {
+    if place.pattern.is_none() && kind.has(place.path.as_ref()) && !place.url.path().ends_with('/') {
         return Err(nothing());
     }
     if place.url.scheme() != "file" || place.path.as_ref().is_empty() {
@@ -114,15 +114,16 @@ async fn must_exist(product: &str, port: &Port, store: &dyn ObjectStore) -> Resu
 }
 
 /// What of a folder belongs to the table.
-struct Choice {
+struct Choice<'a> {
+    kind: &'a Kind,
     pattern: Option<Pattern>,
     any_extension: bool,
 }
 
-impl Choice {
-    fn of(port: &Port) -> Result<Self> {
+impl<'a> Choice<'a> {
+    fn of(kind: &'a Kind, port: &Port) -> Result<Self> {
         let Some(text) = &port.location.pattern else {
-            return Ok(Self { pattern: None, any_extension: false });
+            return Ok(Self { kind, pattern: None, any_extension: false });
         };
         let pattern = Pattern::new(text).map_err(|error| Failure::InvalidConfiguration {
             place: format!("storage location of {}", port.product.name),
@@ -131,14 +132,14 @@ impl Choice {
         })?;
         let name = text.rsplit('/').next().unwrap_or(text);
         let literal = name.rsplit_once('.').is_some_and(|(_, end)| !end.is_empty() && !end.contains(['*', '?', '[']));
-        Ok(Self { pattern: Some(pattern), any_extension: literal })
+        Ok(Self { kind, pattern: Some(pattern), any_extension: literal })
     }
 
     fn takes(&self, relative: &str, size: u64) -> bool {
         let options = MatchOptions { require_literal_separator: true, ..MatchOptions::new() };
         size > 0
             && !is_hidden(relative)
-            && (self.any_extension || relative.ends_with(EXTENSION))
+            && (self.any_extension || self.kind.has(relative))
             && self.pattern.as_ref().is_none_or(|pattern| pattern.matches_with(relative, options))
     }
 }
@@ -153,10 +154,12 @@ fn is_hidden(relative: &str) -> bool {
 mod tests {
     use super::*;
 
+    const PARQUET: Kind = Kind { word: "parquet", people: "Parquet", endings: &[".parquet"], may_be_packed: false };
+
     fn takes(pattern: Option<&str>, relative: &str) -> bool {
         let any_extension = pattern.is_some_and(|text| text.ends_with(".pq"));
         let pattern = pattern.map(|text| Pattern::new(text).unwrap());
-        Choice { pattern, any_extension }.takes(relative, 1)
+        Choice { kind: &PARQUET, pattern, any_extension }.takes(relative, 1)
     }
 
     #[test]
@@ -167,7 +170,10 @@ mod tests {
         {
             assert!(!takes(None, name), "{name}");
         }
-        assert!(!Choice { pattern: None, any_extension: false }.takes("a.parquet", 0), "an object without bytes");
+        assert!(
+            !Choice { kind: &PARQUET, pattern: None, any_extension: false }.takes("a.parquet", 0),
+            "an object without bytes"
+        );
     }
 
     #[test]
