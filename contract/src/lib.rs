@@ -9,10 +9,12 @@
 
 pub mod compare;
 pub mod describe;
+pub mod drift;
 pub mod export;
 pub mod model;
 pub mod name;
 pub mod parse;
+pub mod ports;
 pub mod problem;
 mod standard;
 pub mod types;

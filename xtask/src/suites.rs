@@ -74,8 +74,8 @@ pub(crate) fn all() -> Vec<Suite> {
         suite("contract", "names, types, contract forms", &[], Work::Crates(&["meshweave-contract"])),
         suite(
             "engine",
-            "catalog, policy, plan, run; PostgreSQL",
-            &[Need::PostgreSql],
+            "catalog, policy, plan, run; PostgreSQL, S3",
+            &[Need::PostgreSql, Need::S3Server],
             Work::Crates(&["meshweave-engine"]),
         ),
         suite(

@@ -4,6 +4,7 @@
 //! Start reading at [`storage_failure`].
 
 pub(crate) mod columns;
+pub(crate) mod drift;
 pub mod errors;
 pub(crate) mod filters;
 pub(crate) mod hive;
