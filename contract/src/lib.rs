@@ -10,6 +10,7 @@
 pub mod compare;
 pub mod describe;
 pub mod export;
+pub mod layout;
 pub mod model;
 pub mod name;
 pub mod parse;

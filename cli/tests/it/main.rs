@@ -21,6 +21,7 @@ mod plan;
 mod plans;
 mod processes;
 mod register;
+mod rows;
 mod search;
 mod serve;
 mod session;

@@ -7,6 +7,7 @@
 
 mod adapter;
 mod column;
+mod confirmed;
 mod footer;
 mod promise;
 mod prune;
@@ -24,6 +25,7 @@ use meshweave_engine::connect::{AsOf, Capabilities, Connector, Observed, Opened,
 use meshweave_engine::settings::Limits;
 use meshweave_engine::{QueryContext, Result};
 
+use self::confirmed::Confirmed;
 use self::footer::{Footer, Footers};
 use self::table::ParquetTable;
 use crate::common::columns::Identity;
@@ -43,12 +45,14 @@ const FOOTERS_AT_A_TIME: usize = 16;
 #[derive(Debug)]
 pub struct Parquet {
     footers: Arc<Footers>,
+    confirmed: Arc<Confirmed>,
 }
 
 impl Parquet {
-    /// A connector with a footer cache of the size that the settings give.
+    /// A connector with caches of the sizes that the settings give.
     pub fn new(limits: &Limits) -> Self {
-        Self { footers: Arc::new(Footers::new(limits.footer_cache.0)) }
+        let footers = Arc::new(Footers::new(limits.footer_cache.0));
+        Self { footers, confirmed: Arc::new(Confirmed::new(limits.layout_cache.0)) }
     }
 
     async fn observe(&self, ctx: &QueryContext, port: &Port, manifest: &Manifest) -> Result<Observed> {
@@ -120,6 +124,7 @@ impl Connector for Parquet {
             files,
             source,
             footers: Arc::clone(&self.footers),
+            confirmed: Arc::clone(&self.confirmed),
             url,
         };
         Ok(Opened { provider: Arc::new(ReadOnly(table)), stores })

@@ -18,6 +18,7 @@ use datafusion::logical_expr::{Expr, TableProviderFilterPushDown};
 use datafusion::physical_plan::ExecutionPlan;
 use meshweave_engine::QueryContext;
 
+use super::confirmed::Confirmed;
 use super::footer::Footers;
 use crate::common::columns::{Columns, Identity, TableFile};
 use crate::common::filters;
@@ -39,6 +40,8 @@ pub(crate) struct ParquetTable {
     pub(crate) source: Source,
     /// Their footers.
     pub(crate) footers: Arc<Footers>,
+    /// What footers have said of folders.
+    pub(crate) confirmed: Arc<Confirmed>,
     /// What its store is called in plans.
     pub(crate) url: ObjectStoreUrl,
 }

@@ -4,4 +4,5 @@
 mod conformance;
 mod delta;
 mod parquet;
+mod rows;
 mod support;

@@ -2,6 +2,7 @@
 
 mod collision;
 mod drift;
+mod hidden;
 mod hive;
 mod locations;
 mod pruning;
