@@ -52,9 +52,9 @@ pub(crate) struct Global {
     /// What to log, as `target=level` pairs; wins over -v
     #[arg(long, global = true, env = "MESHWEAVE_LOG", value_name = "FILTER", hide_env_values = true)]
     pub(crate) log: Option<String>,
-    /// The form of log lines
-    #[arg(long, global = true, env = "MESHWEAVE_LOG_FORMAT", value_name = "FORM", default_value = "text")]
-    pub(crate) log_format: LogFormat,
+    /// The form of log lines. Default: `logs.format` of meshweave.yaml for a server, else text
+    #[arg(long, global = true, env = "MESHWEAVE_LOG_FORMAT", value_name = "FORM")]
+    pub(crate) log_format: Option<LogFormat>,
 }
 
 /// The form of log lines.
@@ -106,7 +106,7 @@ pub(crate) enum Command {
     Search(Search),
     /// Run SQL over data products: one statement, or a session on a terminal
     Sql(Sql),
-    /// Serve the mesh over Arrow Flight SQL
+    /// Serve the mesh over Arrow Flight SQL, with health and metrics over HTTP
     Serve(Serve),
     /// Show every setting of meshweave.yaml: its value here, and what it means
     Settings(SettingsPage),
@@ -270,6 +270,9 @@ pub(crate) struct Serve {
     /// The address for Flight SQL. Default: `listen.flight` of meshweave.yaml, 127.0.0.1:31337
     #[arg(long, value_name = "HOST:PORT")]
     pub(crate) listen: Option<String>,
+    /// Do not serve, but ask the server that runs with these settings whether it is alive
+    #[arg(long)]
+    pub(crate) health: bool,
 }
 
 /// A scale factor: a positive, finite number.

@@ -51,6 +51,9 @@ fn anchor(settings: &mut Settings, folder: &Path) {
     settings.storage.local.iter_mut().for_each(absolute);
     settings.limits.spill_folder.iter_mut().for_each(absolute);
     settings.state.path.iter_mut().for_each(absolute);
+    if let Some(tls) = &mut settings.tls {
+        [&mut tls.certificate, &mut tls.key].into_iter().chain(&mut tls.client_ca).for_each(absolute);
+    }
 }
 
 /// Reads a length of time as the settings write it: `30s`, `5m`, `PT5M`.

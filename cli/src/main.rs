@@ -15,6 +15,7 @@ mod failure;
 mod logs;
 mod output;
 mod session;
+mod telemetry;
 
 use std::process::ExitCode;
 use std::time::Duration;
@@ -32,11 +33,16 @@ const STACK_BYTES: usize = 16 << 20;
 const PATIENCE: Duration = Duration::from_secs(2);
 
 fn main() -> ExitCode {
+    // Two libraries bring cryptography of their own; whoever asks for the usual one gets this. A second call finds the first.
+    let _ = rustls::crypto::ring::default_provider().install_default();
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => return failure::usage(&error),
     };
-    logs::start(&cli.global);
+    // A server's settings say how it logs, and where its traces go: it starts both when it has read them.
+    if !matches!(cli.command, Command::Serve(_)) {
+        logs::start(&cli.global);
+    }
     let output = Output::new(&cli.global);
     let outcome = start(cli, output);
     failure::finish(outcome, &output)

@@ -10,6 +10,7 @@ use meshweave_contract::model::Product;
 use meshweave_engine::catalog::Entry;
 use meshweave_engine::engine::Parts;
 use meshweave_engine::policy::{AccessBlockPolicy, Action, Decision, PolicyEngine};
+use meshweave_engine::settings::Settings;
 use meshweave_engine::{Engine, Principal, QueryContext};
 
 use crate::args::Global;
@@ -58,8 +59,15 @@ impl Session {
 
     /// The same for a mesh folder that is known.
     pub(crate) async fn open_at(global: &Global, mesh: PathBuf) -> Outcome<Self> {
-        let mesh = std::path::absolute(&mesh).map_err(|error| failure::file(&mesh, "finding the mesh", error))?;
+        let mesh = absolute(mesh)?;
         let settings = config::load(global, Some(&mesh))?;
+        Self::open_with(global, mesh, settings).await
+    }
+
+    /// The same with settings that were read already.
+    ///
+    /// - `mesh`: absolute.
+    pub(crate) async fn open_with(global: &Global, mesh: PathBuf, settings: Settings) -> Outcome<Self> {
         let principal = principal(global, settings.principal.clone().map(Into::into));
         let policy: Arc<dyn PolicyEngine> = Arc::new(AccessBlockPolicy);
         let connectors = meshweave_connectors::all(&settings);
@@ -110,6 +118,11 @@ fn principal(global: &Global, configured: Option<Principal>) -> Principal {
         Principal { user: user.unwrap_or_else(|| "local".to_owned()), teams: Vec::new() }
     };
     global.principal.clone().or(configured).unwrap_or_else(user)
+}
+
+/// The folder's absolute path: a process may change its own folder, and the mesh stays where it is.
+pub(crate) fn absolute(mesh: PathBuf) -> Outcome<PathBuf> {
+    std::path::absolute(&mesh).map_err(|error| failure::file(&mesh, "finding the mesh", error))
 }
 
 /// The mesh folder: as typed, else the current folder or its nearest parent that holds `mesh.yaml`.

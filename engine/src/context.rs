@@ -4,8 +4,8 @@
 //!
 //! Start reading at [`QueryContext`].
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
@@ -13,6 +13,7 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use crate::error::{Error, Failure, Result};
+use crate::metrics::Traffic;
 use crate::principal::Principal;
 
 /// Who asks, until when, and what was used so far.
@@ -97,17 +98,30 @@ pub struct Usage {
     requests: AtomicU64,
     bytes: AtomicU64,
     rows: AtomicU64,
+    /// Where it is counted for the whole process, too.
+    process: OnceLock<Arc<Traffic>>,
 }
 
 impl Usage {
+    /// From now on everything is added to the process's numbers as well; the first call decides.
+    pub(crate) fn add_to(&self, process: &Arc<Traffic>) {
+        self.process.get_or_init(|| Arc::clone(process));
+    }
+
     /// Counts one request to a store.
     pub fn add_request(&self) {
         self.requests.fetch_add(1, Ordering::Relaxed);
+        if let Some(process) = self.process.get() {
+            process.requests.add(1);
+        }
     }
 
     /// Counts bytes that a store sent.
     pub fn add_bytes(&self, bytes: u64) {
         self.bytes.fetch_add(bytes, Ordering::Relaxed);
+        if let Some(process) = self.process.get() {
+            process.bytes.add(bytes);
+        }
     }
 
     /// Counts rows that scans produced.

@@ -12,11 +12,12 @@ use datafusion::common::ScalarValue;
 use datafusion::execution::SendableRecordBatchStream;
 use futures::TryStreamExt;
 
-use crate::catalog::{Catalog, CatalogSnapshot};
+use crate::catalog::{Catalog, CatalogSnapshot, Freshness};
 use crate::connect::Connectors;
 use crate::context::{QueryContext, ScanReport, Usage};
 use crate::error::Result;
 use crate::observe::log::QueryLog;
+use crate::observe::metrics::Metrics;
 use crate::observe::record::Recorder;
 use crate::plan;
 use crate::policy::PolicyEngine;
@@ -53,6 +54,8 @@ pub struct Engine {
     pub(crate) state: Arc<StateStore>,
     /// One record per query that ended.
     pub(crate) log: Arc<QueryLog>,
+    /// What was done so far, and what is done now.
+    pub(crate) metrics: Arc<Metrics>,
     /// What all queries share: memory, places, the executor.
     pub(crate) runtime: Arc<Runtime>,
 }
@@ -220,10 +223,12 @@ impl Engine {
     /// As [`Self::open`].
     pub fn with_executor(parts: Parts, catalog: Catalog, executor: Arc<dyn Executor>) -> Result<Arc<Self>> {
         let state = Arc::new(StateStore::new(&parts.mesh, &parts.settings)?);
-        let log = Arc::new(QueryLog::new(Arc::clone(&state), parts.settings.state.query_queue));
+        let metrics = Arc::new(Metrics::default());
+        let queue = parts.settings.state.query_queue;
+        let log = Arc::new(QueryLog::new(Arc::clone(&state), queue, Arc::clone(&metrics)));
         let runtime = Arc::new(Runtime::new(&parts.settings, executor)?);
         let Parts { settings, connectors, policy, .. } = parts;
-        Ok(Arc::new(Self { settings, catalog, connectors, policy, state, log, runtime }))
+        Ok(Arc::new(Self { settings, catalog, connectors, policy, state, log, metrics, runtime }))
     }
 
     /// The catalog as it is now.
@@ -280,6 +285,21 @@ impl Engine {
     /// Memory that all queries hold now, bytes.
     pub fn reserved_bytes(&self) -> usize {
         self.runtime.template.reserved_bytes()
+    }
+
+    /// Disk that spilled data of all queries takes now, bytes.
+    pub fn spilled_bytes(&self) -> u64 {
+        self.runtime.template.spilled_bytes()
+    }
+
+    /// What was done so far, and what is done now.
+    pub fn metrics(&self) -> &Arc<Metrics> {
+        &self.metrics
+    }
+
+    /// How old the catalog's snapshot is, and whether its store answers.
+    pub fn catalog_freshness(&self) -> Freshness {
+        self.catalog.freshness()
     }
 
     /// Queries that wait for a place now.

@@ -54,6 +54,24 @@ pub enum Kind {
 }
 
 impl Kind {
+    /// Every kind.
+    pub const ALL: [Self; 14] = [
+        Self::NotFound,
+        Self::InvalidQuery,
+        Self::InvalidContract,
+        Self::BreakingChange,
+        Self::InvalidConfiguration,
+        Self::Unauthenticated,
+        Self::Denied,
+        Self::ContractBroken,
+        Self::Unavailable,
+        Self::Exhausted,
+        Self::Cancelled,
+        Self::TimedOut,
+        Self::Unsupported,
+        Self::Internal,
+    ];
+
     /// The stable word used in JSON errors.
     pub fn word(self) -> &'static str {
         match self {

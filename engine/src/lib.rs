@@ -28,4 +28,5 @@ pub mod version;
 pub use context::QueryContext;
 pub use engine::{Answer, Engine, Parameters, Parts, Planned, Statement, StatementInfo};
 pub use error::{Error, Failure, Kind, Result};
+pub use observe::metrics;
 pub use principal::Principal;

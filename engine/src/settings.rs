@@ -6,6 +6,7 @@
 //! Start reading at [`Settings::load`].
 
 mod reference;
+mod server;
 mod units;
 
 #[cfg(test)]
@@ -25,6 +26,7 @@ use crate::error::Result;
 use crate::principal::Principal;
 
 pub use reference::SettingDoc;
+pub use server::{Listen, LogForm, LogSettings, TelemetrySettings, TlsSettings};
 pub use units::{ByteSize, Timeout};
 
 /// The settings of one process.
@@ -36,6 +38,13 @@ pub struct Settings {
     pub principal: Option<PrincipalSettings>,
     /// Addresses the server listens on.
     pub listen: Listen,
+    /// The certificate that secures Flight SQL. Default: none, connections are not encrypted.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tls: Option<TlsSettings>,
+    /// Where traces of queries go. Default: nowhere.
+    pub telemetry: TelemetrySettings,
+    /// What a server logs, and how.
+    pub logs: LogSettings,
     /// Local folders outside the mesh folder that products may lie in, and how requests to object stores are bounded.
     pub storage: StorageSettings,
     /// What one process and one query may use.
@@ -195,20 +204,6 @@ impl From<PrincipalSettings> for Principal {
     }
 }
 
-/// Addresses the server listens on.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, default)]
-pub struct Listen {
-    /// Flight SQL, `host:port`. Without an authenticator only a loopback address is allowed.
-    pub flight: String,
-}
-
-impl Default for Listen {
-    fn default() -> Self {
-        Self { flight: "127.0.0.1:31337".to_owned() }
-    }
-}
-
 /// Local folders outside the mesh folder that products may lie in, and how requests to object stores are bounded.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
@@ -257,6 +252,8 @@ pub struct Limits {
     pub queued_queries: usize,
     /// Time one statement may take from its arrival to its last row (`5m`).
     pub statement_timeout: Timeout,
+    /// Time that running answers get to end when a server is asked to stop; what runs longer is cancelled.
+    pub drain_timeout: Timeout,
     /// Longest statement text, bytes.
     pub statement_text: ByteSize,
     /// Partitions one query is cut into. Default: the number of cores.
@@ -283,6 +280,7 @@ impl Default for Limits {
             concurrent_queries: 16,
             queued_queries: 256,
             statement_timeout: Timeout(Duration::from_secs(300)),
+            drain_timeout: Timeout(Duration::from_secs(30)),
             statement_text: ByteSize(1 << 20),
             partitions: None,
             batch_rows: 8192,

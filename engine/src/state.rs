@@ -12,6 +12,7 @@
 mod database;
 mod queries;
 mod recent;
+mod written;
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -21,6 +22,7 @@ use jiff::Timestamp;
 
 use self::database::{Database, with_pool};
 use self::recent::Recent;
+use self::written::Written;
 use crate::document::invalid;
 use crate::error::Result;
 use crate::postgres::Server;
@@ -36,6 +38,7 @@ pub struct StateStore {
     query_retention: Duration,
     query_records: i64,
     recent: Recent,
+    written: Written,
     database: Database,
 }
 
@@ -68,11 +71,14 @@ impl StateStore {
             query_retention: state.query_retention.0,
             query_records: i64::try_from(state.query_records).unwrap_or(i64::MAX),
             recent: Recent::new(state.manifest_memory.0),
+            written: Written::new(state.manifest_retention.0),
             database,
         })
     }
 
     /// Keeps a manifest under its hash (`sha256:…`); the same hash again only renews its retention.
+    ///
+    /// Cost: nothing when this process wrote it within the last tenth of the retention; else one write.
     ///
     /// A shared database that does not answer is no error: this process keeps the manifest in memory for a while.
     ///
@@ -91,13 +97,19 @@ impl StateStore {
     }
 
     async fn put_manifest_at(&self, hash: &str, text: &Bytes, now: Timestamp) -> Result<()> {
-        let written = self.write_manifest(hash, text, now).await;
-        if !matches!(self.database, Database::Postgres { .. }) {
-            return written;
+        let is_shared = matches!(self.database, Database::Postgres { .. });
+        if is_shared {
+            self.recent.put(hash, text);
         }
-        self.recent.put(hash, text);
-        if let Err(error) = written {
-            tracing::warn!(hash, error = %error.report(), "kept a manifest in memory: it was not written");
+        if self.written.covers(hash, now) {
+            return Ok(());
+        }
+        match self.write_manifest(hash, text, now).await {
+            Ok(()) => self.written.note(hash, now),
+            Err(error) if is_shared => {
+                tracing::warn!(hash, error = %error.report(), "kept a manifest in memory: it was not written");
+            }
+            Err(error) => return Err(error),
         }
         Ok(())
     }

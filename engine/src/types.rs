@@ -3,7 +3,8 @@
 //! In: a [`LogicalType`] or an Arrow [`DataType`]. Out: the other.
 //! Holds always:
 //! - every logical type has exactly one Arrow type, and [`logical_type`] of it gives the concrete logical type back;
-//! - text is `Utf8`, bytes are `Binary`: clients of every age read them, and the scan casts from views when it reads views;
+//! - text and bytes of a column are views (`Utf8View`, `BinaryView`), as DataFusion reads them fastest; inside lists, structs and
+//!   maps they are `Utf8` and `Binary`, for its Parquet reader makes views of columns only. Doors make of them what clients read;
 //! - an instant is `Timestamp(unit, "UTC")`; whatever time zone a file names, it is an instant.
 //!
 //! Start reading at [`arrow_type`].
@@ -19,6 +20,15 @@ const DECIMAL128_DIGITS: u8 = 38;
 
 /// The Arrow type of a column; abstract words become concrete first.
 pub fn arrow_type(logical: &LogicalType) -> DataType {
+    match plain_type(logical) {
+        DataType::Utf8 => DataType::Utf8View,
+        DataType::Binary => DataType::BinaryView,
+        other => other,
+    }
+}
+
+/// The Arrow type of a value wherever it stands: text and bytes without views, as clients of every age read them.
+pub(crate) fn plain_type(logical: &LogicalType) -> DataType {
     use LogicalType as T;
     match logical {
         T::Boolean => DataType::Boolean,
@@ -45,15 +55,15 @@ pub fn arrow_type(logical: &LogicalType) -> DataType {
         T::Interval => DataType::Interval(IntervalUnit::MonthDayNano),
         T::Duration { unit } => DataType::Duration(arrow_unit(*unit)),
         T::List { item, item_nullable } => {
-            DataType::List(Arc::new(Field::new_list_field(arrow_type(item), *item_nullable)))
+            DataType::List(Arc::new(Field::new_list_field(plain_type(item), *item_nullable)))
         }
         T::Struct { fields } => DataType::Struct(
-            fields.iter().map(|f| Field::new(&f.name, arrow_type(&f.logical_type), f.nullable)).collect::<Fields>(),
+            fields.iter().map(|f| Field::new(&f.name, plain_type(&f.logical_type), f.nullable)).collect::<Fields>(),
         ),
         T::Map { key, value, value_nullable } => {
             let entry = Fields::from(vec![
-                Field::new("key", arrow_type(key), false),
-                Field::new("value", arrow_type(value), *value_nullable),
+                Field::new("key", plain_type(key), false),
+                Field::new("value", plain_type(value), *value_nullable),
             ]);
             DataType::Map(Arc::new(Field::new("entries", DataType::Struct(entry), false)), false)
         }

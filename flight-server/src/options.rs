@@ -5,8 +5,14 @@ use std::time::Duration;
 
 use meshweave_engine::Principal;
 use meshweave_engine::identity::{Authenticator, LocalPrincipal};
+use meshweave_engine::metrics::DoorMetrics;
+use tokio_util::sync::CancellationToken;
 
 use crate::ticket::TicketKey;
+use crate::tls::Tls;
+
+/// Makes a call's span a child of the span that the call's headers name, when they name one.
+pub type TraceParent = fn(&tracing::Span, &http::HeaderMap);
 
 /// Settings of one server; every queue, window and message has its size here.
 #[derive(Debug, Clone)]
@@ -39,8 +45,22 @@ pub struct Options {
     pub calls_per_connection: u32,
     /// Pause between pings on idle connections.
     pub keepalive: Duration,
-    /// After the shutdown began, how long running streams may go on.
+    /// What connections are secured with; none: they are not.
+    pub tls: Option<Arc<Tls>>,
+    /// Connections that are being secured at a time; more wait.
+    pub handshakes: usize,
+    /// Time in which a connection must be secured.
+    pub handshake_timeout: Duration,
+    /// After the shutdown began, how long running answers may go on.
     pub drain: Duration,
+    /// Ends the time that running answers have, when somebody is in a hurry.
+    pub hurry: CancellationToken,
+    /// Time in which a client must take notice of the end.
+    pub close: Duration,
+    /// Where connections and answers are counted.
+    pub door: Arc<DoorMetrics>,
+    /// How a call's trace goes on here; none: it does not.
+    pub trace: Option<TraceParent>,
 }
 
 impl Options {
@@ -66,7 +86,14 @@ impl Options {
             connection_window_bytes: 16 << 20,
             calls_per_connection: 128,
             keepalive: Duration::from_secs(30),
-            drain: Duration::from_secs(10),
+            tls: None,
+            handshakes: 256,
+            handshake_timeout: Duration::from_secs(10),
+            drain: Duration::from_secs(30),
+            hurry: CancellationToken::new(),
+            close: Duration::from_secs(5),
+            door: Arc::default(),
+            trace: None,
         }
     }
 }

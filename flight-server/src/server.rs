@@ -1,6 +1,6 @@
 //! The transport: a listener, HTTP/2 with sizes on everything, and an end that does not cut running answers short.
 //!
-//! Start reading at [`serve`].
+//! Start reading at [`FlightServer::serve`].
 
 use std::sync::Arc;
 
@@ -9,11 +9,15 @@ use meshweave_engine::{Engine, Error, Failure, Result};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tonic::transport::Server;
-use tonic::transport::server::TcpIncoming;
+use tonic_health::ServingStatus;
+use tonic_health::server::{HealthReporter, health_reporter};
+use tracing::{Span, info, info_span, warn};
 
 use crate::backend::Backend;
+use crate::gate::Gate;
 use crate::identity::Identity;
-use crate::options::Options;
+use crate::incoming;
+use crate::options::{Options, TraceParent};
 use crate::service::Service;
 use crate::ticket::Signer;
 
@@ -37,6 +41,9 @@ pub struct FlightServer {
     service: Service,
 }
 
+/// The name of the Flight service, for health.
+const FLIGHT: &str = "arrow.flight.protocol.FlightService";
+
 impl FlightServer {
     /// A server that is ready to listen.
     ///
@@ -48,54 +55,106 @@ impl FlightServer {
             signer: Signer::new(&options.ticket_keys)?,
             login_lifetime: options.login_lifetime,
         };
-        Ok(Self { service: Service { backend, options, identity, stop: CancellationToken::new() } })
+        let gate = Gate::new(&options.door);
+        Ok(Self { service: Service { backend, options, identity, stop: CancellationToken::new(), gate } })
     }
 
     /// Serves on `listener` until `shutdown` is ready; see [`serve`].
     ///
+    /// The end has an order: health says that nothing is served; new calls are refused; running answers go on for [`Options::drain`]
+    /// and are cancelled then; connections are closed.
+    ///
     /// # Errors
     /// As [`serve`].
     pub async fn serve(self, listener: TcpListener, shutdown: impl Future<Output = ()> + Send) -> Result<()> {
-        let failed = |cause| Error::unavailable("the Flight SQL server", "its listener failed", cause);
-        let address = listener.local_addr().map_err(failed)?;
         let options = self.service.options.clone();
-        if !options.authenticator.tells_callers_apart() && !address.ip().is_loopback() {
-            return Err(Failure::InvalidConfiguration {
-                place: "listen.flight".to_owned(),
-                message: format!("{address} can be reached from other machines, and there is no authenticator"),
-                hint: Some("Listen on 127.0.0.1 or [::1], or configure an authenticator.".to_owned()),
-            }
-            .into());
-        }
-        let stop = self.service.stop.clone();
+        check_address(&listener, &options)?;
+        let (reporter, health) = health_reporter();
+        reporter.set_service_status(FLIGHT, ServingStatus::Serving).await;
+        let (gate, stop) = (self.service.gate.clone(), self.service.stop.clone());
         let flight = FlightServiceServer::new(self.service)
             .max_decoding_message_size(options.max_request_bytes)
             .max_encoding_message_size(options.max_negotiated_message_bytes);
-        let began = CancellationToken::new();
-        let begin = began.clone();
+        let ended = CancellationToken::new();
+        let trace = options.trace;
         let serving = Server::builder()
+            .trace_fn(move |request| span(request, trace))
             .initial_stream_window_size(options.stream_window_bytes)
             .initial_connection_window_size(options.connection_window_bytes)
             .max_concurrent_streams(options.calls_per_connection)
             .concurrency_limit_per_connection(options.calls_per_connection as usize)
             .http2_keepalive_interval(Some(options.keepalive))
             .http2_keepalive_timeout(Some(options.keepalive))
+            .add_service(health)
             .add_service(flight)
-            .serve_with_incoming_shutdown(TcpIncoming::from(listener).with_nodelay(Some(true)), async move {
-                shutdown.await;
-                begin.cancel();
-            });
-        let drained = async {
-            began.cancelled().await;
-            tokio::time::sleep(options.drain).await;
-            stop.cancel();
-            tokio::time::sleep(options.drain).await;
+            .serve_with_incoming_shutdown(incoming::connections(listener, &options), ended.cancelled());
+        let ending = async {
+            shutdown.await;
+            drain(&gate, &stop, &options, reporter).await;
+            ended.cancel();
+            // A client that reads nothing at all keeps its stream from ending: it is left behind.
+            tokio::time::sleep(options.close).await;
         };
-        // What still runs after the pause is cancelled; its streams then end, and so do their connections. A client that reads
-        // nothing at all would keep its stream from ending: it is left behind after a second pause.
         tokio::select! {
             served = serving => served.map_err(|e| Error::unavailable("the Flight SQL server", "its transport failed", e)),
-            () = drained => Ok(()),
+            () = ending => Ok(()),
         }
     }
+}
+
+/// Without an authenticator nobody but this machine may connect.
+fn check_address(listener: &TcpListener, options: &Options) -> Result<()> {
+    let failed = |cause| Error::unavailable("the Flight SQL server", "its listener failed", cause);
+    let address = listener.local_addr().map_err(failed)?;
+    if options.authenticator.tells_callers_apart() || address.ip().is_loopback() {
+        return Ok(());
+    }
+    Err(Failure::InvalidConfiguration {
+        place: "listen.flight".to_owned(),
+        message: format!("{address} can be reached from other machines, and there is no authenticator"),
+        hint: Some("Listen on 127.0.0.1 or [::1], or configure an authenticator.".to_owned()),
+    }
+    .into())
+}
+
+/// Turns new calls away, lets running answers finish for a while, then cancels them.
+async fn drain(gate: &Gate, stop: &CancellationToken, options: &Options, mut health: HealthReporter) {
+    for service in ["", FLIGHT] {
+        health.set_service_status(service, ServingStatus::NotServing).await;
+    }
+    gate.close();
+    info!(running = gate.inside(), "draining: nothing new is let in");
+    tokio::select! {
+        () = gate.empty() => {}
+        () = tokio::time::sleep(options.drain) => {}
+        () = options.hurry.cancelled() => {}
+    }
+    if gate.inside() > 0 {
+        warn!(running = gate.inside(), "running answers are cancelled: their time is over");
+    }
+    stop.cancel();
+    if tokio::time::timeout(options.close, gate.empty()).await.is_err() {
+        warn!(running = gate.inside(), "answers that nobody reads are left behind");
+    }
+    // Whoever watches the health is told the end, or the watch would keep its connection open.
+    for service in ["", FLIGHT] {
+        health.clear_service_status(service).await;
+    }
+}
+
+/// The span of one call; health checks have none.
+fn span(request: &http::Request<()>, parent: Option<TraceParent>) -> Span {
+    let path = request.uri().path();
+    let Some(method) = path.strip_prefix('/').and_then(|path| path.strip_prefix(FLIGHT)) else { return Span::none() };
+    let span = info_span!(
+        "flight",
+        otel.name = path.trim_start_matches('/'),
+        otel.kind = "server",
+        rpc.system = "grpc",
+        rpc.method = method.trim_start_matches('/')
+    );
+    if let Some(follow) = parent {
+        follow(&span, request.headers());
+    }
+    span
 }

@@ -2,7 +2,7 @@
 //!
 //! Our own `FlightService`: arrow-flight's Flight SQL service hard-codes GetSchema, PollFlightInfo and ListFlights as unimplemented,
 //! advertises actions that are not there, and makes every decoding error an internal one.
-//! Holds always: identity first, then headers, then the message.
+//! Holds always: first the gate, then identity, then headers, then the message.
 //!
 //! Start reading at [`Service`].
 
@@ -27,6 +27,7 @@ use uuid::Uuid;
 use crate::backend::Backend;
 use crate::caller::Caller;
 use crate::encode::Encoder;
+use crate::gate::Gate;
 use crate::identity::Identity;
 use crate::options::Options;
 use crate::statement::{self, Sql};
@@ -45,6 +46,7 @@ pub(crate) struct Service {
     pub(crate) options: Options,
     pub(crate) identity: Identity,
     pub(crate) stop: CancellationToken,
+    pub(crate) gate: Gate,
 }
 
 impl Service {
@@ -180,6 +182,7 @@ impl FlightService for Service {
         &self,
         request: Request<Streaming<HandshakeRequest>>,
     ) -> Result<Response<Self::HandshakeStream>, Status> {
+        let _inside = self.gate.enter().map_err(Fault::into_status)?;
         // Some drivers send one empty message, some none: the header says it all.
         let bearer = self.identity.handshake(request.metadata()).await.map_err(Fault::into_status)?;
         let answer = HandshakeResponse { protocol_version: 0, payload: bearer.clone().into() };
@@ -191,16 +194,19 @@ impl FlightService for Service {
     }
 
     async fn list_flights(&self, request: Request<Criteria>) -> Result<Response<Self::ListFlightsStream>, Status> {
+        let _inside = self.gate.enter().map_err(Fault::into_status)?;
         self.caller(request.metadata()).await.map_err(Fault::into_status)?;
         Err(Fault::unsupported("ListFlights").hint("List tables with Flight SQL's GetTables.").into_status())
     }
 
     async fn get_flight_info(&self, request: Request<FlightDescriptor>) -> Result<Response<FlightInfo>, Status> {
+        let _inside = self.gate.enter().map_err(Fault::into_status)?;
         let (headers, _, descriptor) = request.into_parts();
         Box::pin(self.info(&headers, descriptor)).await.map(answered).map_err(Fault::into_status)
     }
 
     async fn poll_flight_info(&self, request: Request<FlightDescriptor>) -> Result<Response<PollInfo>, Status> {
+        let _inside = self.gate.enter().map_err(Fault::into_status)?;
         self.caller(request.metadata()).await.map_err(Fault::into_status)?;
         Err(Fault::unsupported("PollFlightInfo")
             .hint("Ask with GetFlightInfo: it does not run the statement.")
@@ -208,17 +214,24 @@ impl FlightService for Service {
     }
 
     async fn get_schema(&self, request: Request<FlightDescriptor>) -> Result<Response<SchemaResult>, Status> {
+        let _inside = self.gate.enter().map_err(Fault::into_status)?;
         let (headers, _, descriptor) = request.into_parts();
         let (id, schema) = Box::pin(self.schema(&headers, &descriptor)).await.map_err(Fault::into_status)?;
         Ok(answered((id, SchemaResult { schema })))
     }
 
     async fn do_get(&self, request: Request<Ticket>) -> Result<Response<Self::DoGetStream>, Status> {
+        let inside = self.gate.enter().map_err(Fault::into_status)?;
         let (headers, _, ticket) = request.into_parts();
-        Box::pin(self.get(&headers, &ticket.ticket)).await.map(answered).map_err(Fault::into_status)
+        let got = Box::pin(self.get(&headers, &ticket.ticket)).await.map_err(Fault::into_status)?;
+        // An answer is inside until its last message is sent, or nobody wants it any more.
+        let held = (inside, self.options.door.streams.hold());
+        let watched = |messages: Messages| messages.inspect(move |_| _ = &held).boxed();
+        Ok(answered((got.0, watched(got.1))))
     }
 
     async fn do_put(&self, request: Request<Streaming<FlightData>>) -> Result<Response<Self::DoPutStream>, Status> {
+        let _inside = self.gate.enter().map_err(Fault::into_status)?;
         let (headers, _, messages) = request.into_parts();
         let caller = self.caller(&headers).await.map_err(Fault::into_status)?;
         let ctx = self.context(&caller);
@@ -232,11 +245,13 @@ impl FlightService for Service {
         &self,
         request: Request<Streaming<FlightData>>,
     ) -> Result<Response<Self::DoExchangeStream>, Status> {
+        let _inside = self.gate.enter().map_err(Fault::into_status)?;
         self.caller(request.metadata()).await.map_err(Fault::into_status)?;
         Err(Fault::unsupported("DoExchange").into_status())
     }
 
     async fn do_action(&self, request: Request<Action>) -> Result<Response<Self::DoActionStream>, Status> {
+        let _inside = self.gate.enter().map_err(Fault::into_status)?;
         let (headers, _, action) = request.into_parts();
         let caller = self.caller(&headers).await.map_err(Fault::into_status)?;
         let ctx = self.context(&caller);
@@ -247,6 +262,7 @@ impl FlightService for Service {
     }
 
     async fn list_actions(&self, request: Request<Empty>) -> Result<Response<Self::ListActionsStream>, Status> {
+        let _inside = self.gate.enter().map_err(Fault::into_status)?;
         self.caller(request.metadata()).await.map_err(Fault::into_status)?;
         Ok(Response::new(stream::iter(actions::list().into_iter().map(Ok)).boxed()))
     }

@@ -67,6 +67,11 @@ impl Fault {
         Self::new(Code::ResourceExhausted, Kind::Exhausted.word(), message)
     }
 
+    /// Try again later, or elsewhere.
+    pub(crate) fn unavailable(message: impl Into<String>) -> Self {
+        Self::new(Code::Unavailable, Kind::Unavailable.word(), message)
+    }
+
     /// Not allowed to this caller.
     pub(crate) fn denied(message: impl Into<String>) -> Self {
         Self::new(Code::PermissionDenied, Kind::Denied.word(), message)

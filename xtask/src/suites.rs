@@ -89,7 +89,9 @@ pub(crate) fn all() -> Vec<Suite> {
             Work::Crates(&["meshweave-connectors"]),
         ),
         suite("flight", "Flight SQL, raw messages", &[], Work::Crates(&["meshweave-flight-server"])),
+        suite("portal", "health, readiness, metrics over HTTP", &[], Work::Crates(&["meshweave-portal"])),
         suite("cli", "the binary, .slt files, plan snapshots", &[], Work::Crates(&["meshweave"])),
+        suite("server", "TLS, drain, health, metrics, traces", &[Need::Python], Work::CommandLine("server::")),
         suite("tpch", "22 queries over Parquet and Delta", &[], Work::CommandLine("tpch::")),
         suite("stores", "two domains, two stores, counted bytes", &[Need::S3Server], Work::CommandLine("stores::")),
         suite("adbc", "the real ADBC driver", &[Need::Python, Need::S3Server], Work::CommandLine("adbc::")),
@@ -184,7 +186,7 @@ impl Run {
 }
 
 /// Modules of the command line's integration tests that are suites of their own.
-const LONG_MODULES: [&str; 3] = ["tpch::", "stores::", "adbc::"];
+const LONG_MODULES: [&str; 4] = ["server::", "tpch::", "stores::", "adbc::"];
 
 /// Runs the chosen suites and prints one line for each.
 ///

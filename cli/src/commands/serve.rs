@@ -1,77 +1,104 @@
-//! `serve`: the mesh over Arrow Flight SQL, until SIGTERM or Ctrl-C.
+//! `serve`: the mesh over Arrow Flight SQL, with health, metrics and traces beside it, until SIGTERM or Ctrl-C.
 //!
 //! Start reading at [`run`].
 
-use std::net::SocketAddr;
+mod certificates;
+mod keys;
+mod listeners;
+mod probe;
+mod signals;
+mod supervisor;
+
 use std::sync::Arc;
 
-use meshweave_engine::Principal;
-use serde_json::json;
-use tokio::net::TcpListener;
+use meshweave_engine::settings::Settings;
+use meshweave_flight_server::Options;
+use meshweave_portal::Limits;
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
 
-use crate::args::{Format, Global, Serve};
-use crate::failure::{self, Outcome};
+use self::certificates::Certificates;
+use self::listeners::Listeners;
+use self::signals::Signals;
+use crate::args::{Global, Serve};
+use crate::failure::Outcome;
 use crate::output::Output;
-use crate::session::Session;
+use crate::session::{self, Session};
+use crate::{config, logs, telemetry};
 
 /// Opens the mesh, listens, tells how to connect, and serves until it is asked to stop.
 ///
 /// # Errors
-/// No mesh; an address that is taken or not allowed.
+/// No mesh; an address that is taken or not allowed; a certificate that cannot be used.
 pub(crate) async fn run(args: &Serve, global: &Global, output: &Output) -> Outcome {
-    let session = Session::open(global).await?;
-    let wanted = args.listen.clone().unwrap_or_else(|| session.engine.settings().listen.flight.clone());
-    let hint = "Choose another address with --listen HOST:PORT; port 0 takes any that is free.";
-    let taken = |error: std::io::Error| failure::unusable(wanted.clone(), format!("cannot listen: {error}"), hint);
-    let listener = TcpListener::bind(&wanted).await.map_err(taken)?;
-    let address = listener.local_addr().map_err(taken)?;
-    // From here on a signal stops the server; before it, it ends the process.
-    let stop = stop_signal()?;
-    tell(&session, address, output)?;
-    let options = meshweave_flight_server::Options::new(session.principal.clone());
-    let (engine, ctx) = (Arc::clone(&session.engine), session.context());
-    tokio::select! {
-        served = meshweave_flight_server::serve(session.engine, listener, options, stop) => served?,
-        () = engine.keep_current(&ctx) => {}
+    let mesh = session::absolute(session::find_mesh(global)?)?;
+    let settings = config::load(global, Some(&mesh))?;
+    if args.health {
+        return probe::run(args, &settings, output).await;
     }
+    let traces = telemetry::start(&settings.telemetry)?;
+    let limit = settings.telemetry.timeout.0;
+    logs::start_server(global, &settings.logs, traces.as_ref().map(telemetry::Telemetry::listener));
+    let is_traced = traces.is_some();
+    let served = Box::pin(async {
+        let session = Session::open_with(global, mesh, settings).await?;
+        serve(args, &session, is_traced, output).await
+    })
+    .await;
+    if let Some(traces) = traces {
+        traces.end(limit).await;
+    }
+    served
+}
+
+/// Serves an open mesh.
+async fn serve(args: &Serve, session: &Session, is_traced: bool, output: &Output) -> Outcome {
+    let settings = session.engine.settings().clone();
+    let mut certificates = settings.tls.clone().map(Certificates::read).transpose()?;
+    let listeners = Listeners::bind(args, &settings.listen).await?;
+    // From here on a signal stops the server; before it, it ends the process.
+    let mut signals = Signals::new()?;
+    let mut hangups = signals::hangups()?;
+    let mut options = options(session, &settings, is_traced);
+    options.ticket_keys = keys::ticket_keys(&settings)?;
+    options.tls = certificates.as_ref().map(Certificates::tls);
+    let (stop, hurry, door) = (CancellationToken::new(), options.hurry.clone(), Arc::clone(&options.door));
+
+    listeners.tell(session, certificates.is_some(), output)?;
+    let limits =
+        Limits { connections: settings.listen.http_connections, patience: settings.listen.handshake_timeout.0 };
+    let beside = CancellationToken::new();
+    let (flight, mut portal) = listeners.open_portal(&session.engine, limits, &beside);
+    supervisor::tell("READY=1");
+    let engine = Arc::clone(&session.engine);
+    let ctx = session.context();
+    let served = tokio::select! {
+        served = meshweave_flight_server::serve(Arc::clone(&session.engine), flight, options, stop.cancelled()) => served,
+        () = engine.keep_current(&ctx) => Ok(()),
+        () = certificates::keep(certificates.as_mut(), &mut hangups, &door) => Ok(()),
+        () = signals.obey(&stop, &hurry) => Ok(()),
+    };
+    beside.cancel();
+    finish(&mut portal).await;
+    served?;
     output.note("stopped");
     Ok(())
 }
 
-/// Prints the address, and what a client needs.
-fn tell(session: &Session, address: SocketAddr, output: &Output) -> Outcome {
-    let uri = format!("grpc://{address}");
-    if output.format(None) == Format::Json {
-        let snapshot = session.engine.snapshot();
-        return output.print(&format!("{}\n", json!({"flight_sql": uri, "catalog": snapshot.catalog_name})));
-    }
-    let style = output.style();
-    let mut text = format!("{} {}\n", style.bold("Flight SQL is served at"), style.name(&uri));
-    if output.talks() {
-        let Principal { user, teams } = &session.principal;
-        let teams = if teams.is_empty() { "no team".to_owned() } else { teams.join(", ") };
-        text.push_str(&format!(
-            "\n  every caller is {user} ({teams}): there is no authenticator, so only this machine can connect\n\
-             \n  Python   import adbc_driver_flightsql.dbapi as flight\n           \
-             connection = flight.connect(\"{uri}\")\n           \
-             cursor = connection.cursor(); cursor.execute(\"SELECT * FROM mesh.products\"); cursor.fetch_arrow_table()\n\
-             \n  JDBC     jdbc:arrow-flight-sql://{address}?useEncryption=false\n\
-             \n  Ctrl-C stops it: running answers are finished first.\n",
-        ));
-    }
-    output.print(&text)
+fn options(session: &Session, settings: &Settings, is_traced: bool) -> Options {
+    let mut options = Options::new(session.principal.clone());
+    options.handshakes = settings.listen.handshakes;
+    options.handshake_timeout = settings.listen.handshake_timeout.0;
+    options.drain = settings.limits.drain_timeout.0;
+    options.door = Arc::clone(&session.engine.metrics().door);
+    options.trace = is_traced.then_some(telemetry::follow);
+    options
 }
 
-/// Ends when the process is asked to stop.
-fn stop_signal() -> Outcome<impl Future<Output = ()> + Send + 'static> {
-    use tokio::signal::unix::{SignalKind, signal};
-    let failed = |error| failure::internal("waiting for signals", error);
-    let mut terminate = signal(SignalKind::terminate()).map_err(failed)?;
-    let mut interrupt = signal(SignalKind::interrupt()).map_err(failed)?;
-    Ok(async move {
-        tokio::select! {
-            _ = terminate.recv() => {}
-            _ = interrupt.recv() => {}
-        }
-    })
+/// Waits for requests that are being answered; what hangs is dropped.
+async fn finish(portal: &mut JoinSet<()>) {
+    let ended = async { while portal.join_next().await.is_some() {} };
+    if tokio::time::timeout(crate::PATIENCE, ended).await.is_err() {
+        portal.shutdown().await;
+    }
 }

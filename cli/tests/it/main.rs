@@ -24,6 +24,7 @@ mod register;
 mod rows;
 mod search;
 mod serve;
+mod server;
 mod session;
 mod slt;
 mod sql;

@@ -71,7 +71,7 @@ fn a_wrong_value_is_an_error_with_file_and_line_and_without_the_value() {
     let mesh = shop();
     mesh.file("data/shop/prices/c.csv", "id;price\n4;1.00\n5;secret\n");
     let said = mesh.run(&["sql", "SELECT sum(price) FROM shop.prices"]).failed(6).to_owned();
-    assert!(said.contains("c.csv\" line 3: column \"price\" is no Decimal128(10, 2)"), "{said}");
+    assert!(said.contains("c.csv\" line 3: column \"price\" is no decimal(10,2)"), "{said}");
     assert!(said.contains("shop.prices") && !said.contains("secret"), "{said}");
     // The other column is not concerned.
     assert_eq!(mesh.rows("SELECT max(id) AS last FROM shop.prices"), serde_json::json!([{"last": 5}]));

@@ -18,6 +18,7 @@ use arrow::error::ArrowError;
 use datafusion::arrow_avro::reader::{Reader, ReaderBuilder};
 use datafusion::physical_expr_adapter::{BatchAdapter, BatchAdapterFactory};
 use meshweave_engine::settings::Limits;
+use meshweave_engine::types::logical_type;
 use meshweave_engine::{Error, Result};
 
 use self::tee::Tee;
@@ -90,11 +91,11 @@ fn unreadable(place: &Place, failures: &Failures, error: &ArrowError) -> Error {
 /// Checks the stored columns against the promised ones, whichever are wanted.
 fn promise_is_kept(promised: &Schema, stored: &Schema, place: &Place) -> Result<()> {
     for field in promised.fields() {
-        let (name, wanted) = (field.name(), field.data_type());
+        let (name, wanted) = (field.name(), logical_type(field.data_type()));
         match stored.field_with_name(name) {
-            Ok(held) if keeps(wanted, held.data_type()) => {}
+            Ok(held) if keeps(field.data_type(), held.data_type()) => {}
             Ok(held) => {
-                let held = held.data_type();
+                let held = logical_type(held.data_type());
                 return Err(place.broken(&format!("holds column \"{name}\" as {held}, promised is {wanted}")));
             }
             Err(_) if field.is_nullable() => {}

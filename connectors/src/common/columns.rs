@@ -18,6 +18,8 @@ use super::hidden::{Bounds, HiddenColumns};
 /// How a table is named in reports.
 #[derive(Debug)]
 pub(crate) struct Identity {
+    /// The connector that reads it.
+    pub(crate) connector: &'static str,
     /// The key of the version vector.
     pub(crate) key: String,
     /// The owning domain.
@@ -56,12 +58,17 @@ impl Columns {
     /// Parts the promised columns.
     ///
     /// - `partitions`: names of columns that folders hold.
-    pub(crate) fn new(schema: SchemaRef, partitions: &[String], hidden: HiddenColumns) -> Self {
+    pub(crate) fn new(schema: SchemaRef, partitions: &[String]) -> Self {
         let (folders, held): (Vec<FieldRef>, Vec<FieldRef>) =
             schema.fields().iter().cloned().partition(|field| partitions.contains(field.name()));
         let file_schema: SchemaRef = Arc::new(arrow::datatypes::Schema::new(held));
         let scanned = TableSchema::builder(Arc::clone(&file_schema)).with_table_partition_cols(folders.clone()).build();
-        Self { schema, file_schema, partitions: folders, scanned, hidden }
+        Self { schema, file_schema, partitions: folders, scanned, hidden: HiddenColumns::default() }
+    }
+
+    /// The same columns, by whose time folders are named.
+    pub(crate) fn with_hidden(self, hidden: HiddenColumns) -> Self {
+        Self { hidden, ..self }
     }
 
     /// Names of the partition columns.

@@ -21,10 +21,18 @@ use super::filters::Judged;
 /// # Errors
 /// Those of evaluating the predicates, as on rows.
 pub(crate) fn fitting<'f>(columns: &Columns, files: &'f [TableFile], judged: &[Judged]) -> Result<Vec<&'f TableFile>> {
+    let keep = flags(columns, files, judged)?;
+    Ok(files.iter().zip(keep).filter_map(|(file, keep)| keep.then_some(file)).collect())
+}
+
+/// For each file whether its partition values satisfy the exact predicates.
+///
+/// # Errors
+/// As [`fitting`].
+pub(crate) fn flags(columns: &Columns, files: &[TableFile], judged: &[Judged]) -> Result<Vec<bool>> {
     let exact: Vec<&Judged> = judged.iter().filter(|predicate| predicate.pushed == Pushed::Exact).collect();
     let values: Vec<_> = files.iter().map(|file| file.values.as_slice()).collect();
-    let keep = satisfying(columns, &values, &exact)?;
-    Ok(files.iter().zip(keep).filter_map(|(file, keep)| keep.then_some(file)).collect())
+    satisfying(columns, &values, &exact)
 }
 
 /// For each file whether its partition values satisfy every exact predicate.

@@ -22,7 +22,7 @@ use super::columns::TableFile;
 use super::filters::Judged;
 
 /// The columns by whose time the folders of a table are named.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct HiddenColumns {
     columns: Vec<(Hidden, Field)>,
     is_trusted: bool,

@@ -8,6 +8,7 @@
 use std::sync::Arc;
 
 use arrow::datatypes::{DataType, Field, FieldRef, Fields, Schema, SchemaRef, TimeUnit};
+use meshweave_engine::types::logical_type;
 
 use super::types::{decimal, keeps};
 
@@ -93,8 +94,8 @@ impl Merge {
                 format!(
                     "column \"{}\" is {} in \"{first}\" and {} in \"{file}\"",
                     one.name(),
-                    one.data_type(),
-                    other.data_type()
+                    logical_type(one.data_type()),
+                    logical_type(other.data_type())
                 )
             })?,
         };
@@ -173,7 +174,7 @@ mod tests {
         merge.add("a.parquet", &Schema::new(vec![Field::new("n", T::Int64, false)])).unwrap();
         merge.add("b.parquet", &Schema::new(vec![Field::new("m", T::Int64, false)])).unwrap();
         let error = merge.add("c.parquet", &Schema::new(vec![Field::new("n", T::Utf8, false)])).unwrap_err();
-        assert_eq!(error, "column \"n\" is Int64 in \"a.parquet\" and Utf8 in \"c.parquet\"");
+        assert_eq!(error, "column \"n\" is int64 in \"a.parquet\" and string in \"c.parquet\"");
         let schema = merge.finish(vec![Field::new("p", T::Utf8, true)]).unwrap();
         let names: Vec<_> = schema.fields().iter().map(|f| (f.name().as_str(), f.is_nullable())).collect();
         assert_eq!(names, [("n", true), ("m", true), ("p", true)]);

@@ -155,7 +155,7 @@ pub(crate) fn partition_fields(port: &Port, manifest: &Manifest) -> Vec<Field> {
 pub(crate) fn files(port: &Port, manifest: &Manifest, schema: SchemaRef) -> Result<(Columns, Vec<TableFile>)> {
     let folders = folders(port, manifest);
     let hidden = HiddenColumns::of(&port.spec, &schema);
-    let columns = Columns::new(schema, &partition_names(&folders), hidden);
+    let columns = Columns::new(schema, &partition_names(&folders)).with_hidden(hidden);
     let files = manifest
         .files
         .iter()

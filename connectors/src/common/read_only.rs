@@ -31,6 +31,11 @@ pub(crate) trait Scanned: fmt::Debug + Send + Sync + 'static {
     /// What the planner is told of each predicate.
     fn pushdown(&self, filters: &[&Expr]) -> Result<Vec<TableProviderFilterPushDown>>;
 
+    /// What is known of all rows before a scan is planned; none when nothing is.
+    fn statistics(&self) -> Option<Statistics> {
+        None
+    }
+
     /// Plans one scan.
     async fn scan(
         &self,
@@ -103,7 +108,7 @@ impl<T: Scanned> TableProvider for ReadOnly<T> {
     }
 
     fn statistics(&self) -> Option<Statistics> {
-        None
+        self.0.statistics()
     }
 
     async fn insert_into(

@@ -2,7 +2,8 @@
 //!
 //! In: the metadata of an object as it was pinned, and byte ranges. Out: exactly those bytes of exactly that object.
 //! Holds always:
-//! - each GET sends `if_match` with the pinned ETag (or `if_unmodified_since` where the store gives no ETags);
+//! - each GET sends `if_match` with the pinned ETag (or `if_unmodified_since` where the store gives no ETags), except for objects
+//!   of a log that names each of them once;
 //! - a local file is looked at again after its bytes were read, since a file can change while it is being read.
 //!
 //! Start reading at [`Source::ranges`].
@@ -31,6 +32,8 @@ pub(crate) struct Source {
     /// The store; it counts for the query.
     pub(crate) store: Arc<dyn ObjectStore>,
     is_local: bool,
+    /// Whether an object of a name is always the same: a log never writes a name twice.
+    is_named_once: bool,
 }
 
 impl Source {
@@ -42,7 +45,16 @@ impl Source {
             store_id: location.store_id.clone(),
             store: location.metered(ctx),
             is_local: location.url.scheme() == "file",
+            is_named_once: false,
         }
+    }
+
+    /// A store whose log names every object once, so that only its size is compared.
+    ///
+    /// - `product`: for errors.
+    /// - `store_id`: of the table's folder; starts every cache key.
+    pub(crate) fn named_once(product: &str, store_id: StoreId, store: Arc<dyn ObjectStore>, is_local: bool) -> Self {
+        Self { product: product.into(), store_id, store, is_local, is_named_once: true }
     }
 
     /// The product, for errors.
@@ -60,7 +72,7 @@ impl Source {
     pub(crate) async fn ranges(&self, file: &ObjectMeta, ranges: &[Range<u64>]) -> Result<Vec<Bytes>> {
         let gap = if self.is_local { 0 } else { REMOTE_GAP };
         let bytes = coalesce_ranges(ranges, |range| self.fetch(file, range), gap).await?;
-        if self.is_local {
+        if self.is_local && !self.is_named_once {
             self.look_again(file).await?;
         }
         Ok(bytes)
@@ -68,7 +80,7 @@ impl Source {
 
     async fn fetch(&self, file: &ObjectMeta, range: Range<u64>) -> Result<Bytes> {
         let length = range.end - range.start;
-        let options = GetOptions { range: Some(GetRange::Bounded(range)), ..condition(file) };
+        let options = GetOptions { range: Some(GetRange::Bounded(range)), ..self.condition(file) };
         let answer = self.store.get_opts(&file.location, options).await.map_err(|error| self.failure(file, error))?;
         self.same(file, &answer.meta)?;
         let bytes = answer.bytes().await.map_err(|error| self.failure(file, error))?;
@@ -77,7 +89,7 @@ impl Source {
 
     /// Whether the object is still the pinned one.
     async fn look_again(&self, file: &ObjectMeta) -> Result<()> {
-        let options = GetOptions { head: true, ..condition(file) };
+        let options = GetOptions { head: true, ..self.condition(file) };
         let answer = self.store.get_opts(&file.location, options).await.map_err(|error| self.failure(file, error))?;
         self.same(file, &answer.meta)
     }
@@ -86,6 +98,7 @@ impl Source {
     fn same(&self, file: &ObjectMeta, answered: &ObjectMeta) -> Result<()> {
         let is_other = match (&file.e_tag, &answered.e_tag) {
             (Some(pinned), Some(now)) => pinned != now,
+            _ if self.is_named_once => false,
             _ => file.last_modified != answered.last_modified,
         };
         if is_other || file.size != answered.size { Err(self.changed(file)) } else { Ok(()) }
@@ -103,11 +116,13 @@ impl Source {
         }
         .into()
     }
-}
 
-fn condition(file: &ObjectMeta) -> GetOptions {
-    match &file.e_tag {
-        Some(etag) => GetOptions { if_match: Some(etag.clone()), ..GetOptions::default() },
-        None => GetOptions { if_unmodified_since: Some(file.last_modified), ..GetOptions::default() },
+    /// What a request says of the object that it means.
+    fn condition(&self, file: &ObjectMeta) -> GetOptions {
+        match &file.e_tag {
+            Some(etag) => GetOptions { if_match: Some(etag.clone()), ..GetOptions::default() },
+            None if self.is_named_once => GetOptions::default(),
+            None => GetOptions { if_unmodified_since: Some(file.last_modified), ..GetOptions::default() },
+        }
     }
 }

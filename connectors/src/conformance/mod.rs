@@ -12,6 +12,7 @@ mod reading;
 mod storage;
 mod table;
 
+pub use predicates::Dice;
 pub use reading::{Reading, rows_of, rows_where};
 pub use storage::WatchedStore;
 pub use table::{NewTable, facts, facts_changed};

@@ -64,7 +64,7 @@ impl Dice {
         let field = table.schema.field(index);
         let column = Expr::Column(Column::new_unqualified(field.name()));
         match field.data_type() {
-            DataType::List(_) => self.null_test(column),
+            DataType::List(_) | DataType::Map(..) => self.null_test(column),
             DataType::Struct(fields) => {
                 let member = &fields[self.roll(fields.len())];
                 let value = get_field(column.clone(), member.name().as_str());
@@ -76,7 +76,7 @@ impl Dice {
                     _ => self.null_test(value),
                 }
             }
-            DataType::Utf8 if self.roll(4) == 0 => self.text_test(column),
+            DataType::Utf8 | DataType::Utf8View if self.roll(4) == 0 => self.text_test(column),
             DataType::Int64 if self.roll(6) == 0 => (column + lit(1_i64)).gt(self.value(table, index)),
             _ => self.scalar_test(table, index, column),
         }

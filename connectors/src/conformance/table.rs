@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use arrow::array::{
     ArrayRef, BooleanArray, Date32Array, Decimal128Array, Float64Array, Int64Array, ListBuilder, RecordBatch,
-    StringArray, StringBuilder, StructArray, TimestampMicrosecondArray,
+    StringArray, StringBuilder, StringViewArray, StructArray, TimestampMicrosecondArray,
 };
 use arrow::datatypes::{DataType, Field, Fields, Schema, SchemaRef, TimeUnit};
 use arrow::error::ArrowError;
@@ -67,7 +67,7 @@ fn schema() -> SchemaRef {
     let item = Arc::new(Field::new_list_field(DataType::Utf8, true));
     Arc::new(Schema::new(vec![
         Field::new("id", DataType::Int64, false),
-        Field::new("Name", DataType::Utf8, true),
+        Field::new("Name", DataType::Utf8View, true),
         Field::new("region", DataType::Utf8, true),
         Field::new("amount", DataType::Float64, true),
         Field::new("price", DataType::Decimal128(12, 2), true),
@@ -87,7 +87,7 @@ fn batch(schema: &SchemaRef, file: usize, rows: usize, offset: i64) -> Result<Re
     let columns: Vec<ArrayRef> = vec![
         Arc::new(ids.iter().map(|id| Some(id + offset)).collect::<Int64Array>()),
         Arc::new(
-            ids.iter().map(|id| (!every(7, *id)).then(|| format!("name {}", id + offset))).collect::<StringArray>(),
+            ids.iter().map(|id| (!every(7, *id)).then(|| format!("name {}", id + offset))).collect::<StringViewArray>(),
         ),
         Arc::new(ids.iter().map(|_| region).collect::<StringArray>()),
         Arc::new(ids.iter().map(|id| amount(*id, offset)).collect::<Float64Array>()),

@@ -11,7 +11,7 @@ use meshweave_engine::Result;
 use super::header::Header;
 use super::records::Records;
 use super::{Nulls, cell};
-use crate::rows::cells::Column;
+use crate::rows::cells::{Column, is_text};
 use crate::rows::format::Look;
 use crate::rows::input::Input;
 use crate::rows::{date, has_offset, moment, whole};
@@ -134,7 +134,7 @@ impl Seen {
     }
 
     fn add(&mut self, text: &str, quoted: bool, null: &str) {
-        let is_text = self.promise.as_ref().is_none_or(|promise| *promise.field.data_type() == DataType::Utf8);
+        let is_text = self.promise.as_ref().is_none_or(|promise| is_text(promise.field.data_type()));
         let nulls = Nulls { text: null, is_text };
         let Some(text) = nulls.value(text, quoted) else {
             self.has_null = true;

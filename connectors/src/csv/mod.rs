@@ -12,15 +12,16 @@ mod records;
 use std::sync::Arc;
 
 use arrow::array::RecordBatch;
-use arrow::datatypes::{DataType, Schema};
+use arrow::datatypes::Schema;
 use meshweave_engine::Result;
 use meshweave_engine::settings::Limits;
+use meshweave_engine::types::logical_type;
 
 use self::header::Header;
 use self::records::Records;
 use crate::common::kind::Kind;
 use crate::rows::RowFiles;
-use crate::rows::cells::Cell;
+use crate::rows::cells::{Cell, is_text};
 use crate::rows::format::{Filling, Look, RowFormat, Rows, Wanted, all_can_be_filled};
 use crate::rows::input::Input;
 use crate::rows::place::Place;
@@ -75,7 +76,7 @@ fn all_are_there(header: &Header, promised: &Schema, place: &Place) -> Result<()
     match missing {
         None => Ok(()),
         Some((field, _)) => {
-            let (name, data_type) = (field.name(), field.data_type());
+            let (name, data_type) = (field.name(), logical_type(field.data_type()));
             Err(place.broken(&format!("lacks column \"{name}\" ({data_type}), which may not be null")))
         }
     }
@@ -119,7 +120,7 @@ impl Rows for CsvRows {
             let Some(record) = self.records.next()? else { break };
             self.header.check(&record, &self.place)?;
             for (index, place) in self.columns.iter().enumerate() {
-                let is_text = *self.filling.field(index).data_type() == DataType::Utf8;
+                let is_text = is_text(self.filling.field(index).data_type());
                 let nulls = Nulls { text: &self.null, is_text };
                 let value = place.map(|place| record.field(place)).and_then(|(text, quoted)| nulls.value(text, quoted));
                 let cell = value.map_or(Cell::Null, cell);

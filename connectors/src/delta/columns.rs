@@ -13,6 +13,7 @@ use arrow::array::{Array, AsArray};
 use arrow::datatypes::{DataType, Field, FieldRef, Int64Type, Schema, SchemaRef};
 use deltalake::kernel::engine::arrow_conversion::TryIntoArrow;
 use meshweave_engine::connect::Port;
+use meshweave_engine::types::logical_type;
 use meshweave_engine::{Failure, Result};
 
 use super::snapshots::Loaded;
@@ -73,8 +74,8 @@ pub(super) fn check(port: &Port, loaded: &Loaded, promised: &Schema) -> Result<(
             Ok(found) => broken.push(format!(
                 "column \"{}\" is promised as {} and stored as {}",
                 field.name(),
-                field.data_type(),
-                found.data_type()
+                logical_type(field.data_type()),
+                logical_type(found.data_type())
             )),
             Err(_) => broken.push(missing(field.name(), &stored)),
         }

@@ -1,4 +1,4 @@
-//! Delta tables: pinned to a version, read through deltalake's scan.
+//! Delta tables: pinned to a version; plain data files are read by our own scan, other tables through deltalake's.
 //!
 //! In: a [`Port`] whose location is the folder that holds `_delta_log`. Out: a table over exactly one version of it.
 //! Holds always:
@@ -15,6 +15,8 @@ mod filters;
 mod footers;
 mod guard;
 mod history;
+mod log;
+mod own;
 mod provider;
 mod session;
 mod snapshots;
@@ -33,6 +35,9 @@ use provider::DeltaTable;
 use snapshots::{Loaded, Snapshots};
 use store::TableFolder;
 
+use crate::common::read_only::ReadOnly;
+use crate::parquet::footer::Footers;
+
 /// Table versions whose list of files is kept.
 const KEPT_VERSIONS: usize = 256;
 /// Files in all kept lists together, about a kilobyte each; a larger list is read again for every query.
@@ -42,14 +47,22 @@ const KEPT_FILES: u64 = 250_000;
 #[derive(Debug)]
 pub struct Delta {
     snapshots: Snapshots,
+    /// Those that our own scan reads.
+    own_footers: Arc<Footers>,
+    /// Those that deltalake's scan reads.
     footers: FooterCache,
 }
 
 impl Delta {
-    /// A connector that keeps at most `limits.footer_cache` bytes of decoded footers between queries.
+    /// A connector that keeps at most `limits.footer_cache` bytes of decoded footers between queries, half of them for
+    /// each of its two scans.
     pub fn new(limits: &Limits) -> Self {
-        let footer_bytes = usize::try_from(limits.footer_cache.0).unwrap_or(usize::MAX);
-        Self { snapshots: Snapshots::new(KEPT_VERSIONS, KEPT_FILES), footers: FooterCache::new(footer_bytes) }
+        let half = limits.footer_cache.0 / 2;
+        Self {
+            snapshots: Snapshots::new(KEPT_VERSIONS, KEPT_FILES),
+            own_footers: Arc::new(Footers::new(half)),
+            footers: FooterCache::new(usize::try_from(half).unwrap_or(usize::MAX)),
+        }
     }
 
     async fn load(&self, ctx: &QueryContext, port: &Port, as_of: &AsOf) -> Result<Arc<Loaded>> {
@@ -120,8 +133,13 @@ impl Connector for Delta {
         };
         columns::check(port, &loaded, &schema)?;
         let stores = vec![(folder.url(), folder.store())];
+        if let Some(data) = loaded.data_files()
+            && let Some(table) = own::table(ctx, port, &loaded, data, Arc::clone(&schema), &folder, &self.own_footers)?
+        {
+            return Ok(Opened { provider: Arc::new(ReadOnly(table)), stores });
+        }
         let footers = self.footers.of(&folder, &loaded);
         let provider = DeltaTable::new(ctx, port, &loaded, schema, &folder, footers)?;
-        Ok(Opened { provider: Arc::new(provider), stores })
+        Ok(Opened { provider: Arc::new(ReadOnly(provider)), stores })
     }
 }

@@ -1,35 +1,32 @@
 //! A pinned Delta table as DataFusion sees it: exactly the promised columns, read by deltalake's scan.
 //!
-//! In: a loaded version and the promised schema. Out: a [`TableProvider`].
+//! In: a loaded version and the promised schema. Out: a table that can be planned over.
 //! Holds always:
 //! - reordering, hiding, widening and the promise "never null" happen inside deltalake's scan; above it stands a [`Guard`] that
 //!   lets limits, statistics and predicates through, except where they would go wrong;
 //! - planning happens in a [`TableSession`], so no cache of the query or the process is touched;
 //! - it cannot be written.
 //!
-//! Start reading at [`DeltaTable::scan`].
+//! Start reading at [`DeltaTable`].
 
-use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use arrow::datatypes::{DataType, Schema, SchemaRef};
 use async_trait::async_trait;
-use datafusion::catalog::{ScanArgs, ScanResult, Session, TableProvider};
+use datafusion::catalog::{Session, TableProvider};
 use datafusion::common::stats::Precision;
-use datafusion::common::{Constraints, DFSchemaRef, Result, Statistics};
-use datafusion::datasource::TableType;
+use datafusion::common::{Result, Statistics};
 use datafusion::datasource::physical_plan::FileScanConfig;
 use datafusion::datasource::source::DataSourceExec;
 use datafusion::execution::cache::cache_manager::FileMetadataCache;
 use datafusion::execution::object_store::ObjectStoreUrl;
-use datafusion::logical_expr::dml::{InsertOp, MergeIntoClause};
-use datafusion::logical_expr::{Expr, LogicalPlan, TableProviderFilterPushDown};
+use datafusion::logical_expr::{Expr, TableProviderFilterPushDown};
 use datafusion::physical_plan::ExecutionPlan;
 use deltalake::delta_datafusion::{DeltaScanConfig, DeltaScanNext};
+use meshweave_engine::QueryContext;
 use meshweave_engine::connect::Port;
 use meshweave_engine::context::{Pushed, ScanReport};
-use meshweave_engine::{Error, Failure, QueryContext};
 use object_store::ObjectStore;
 use parking_lot::Mutex;
 
@@ -39,6 +36,7 @@ use super::session::TableSession;
 use super::snapshots::Loaded;
 use super::store::{Failed, TableFolder};
 use super::{columns, failure};
+use crate::common::read_only::Scanned;
 
 /// See the file's head.
 pub(super) struct DeltaTable {
@@ -138,14 +136,6 @@ impl DeltaTable {
             limit,
         });
     }
-
-    fn read_only(&self) -> datafusion::error::DataFusionError {
-        let failure = Failure::Unsupported {
-            what: format!("writing to {} through SQL", self.key),
-            hint: Some("Products take rows from their owners only; write to the table where it lies.".to_owned()),
-        };
-        Error::from(failure).into()
-    }
 }
 
 /// Whether predicates may drop single rows while files are read.
@@ -192,62 +182,16 @@ fn files_of(plan: &Arc<dyn ExecutionPlan>) -> (u64, u64) {
 }
 
 #[async_trait]
-#[deny(clippy::missing_trait_methods)]
-impl TableProvider for DeltaTable {
+impl Scanned for DeltaTable {
+    fn key(&self) -> &str {
+        &self.key
+    }
+
     fn schema(&self) -> SchemaRef {
         Arc::clone(&self.schema)
     }
 
-    fn constraints(&self) -> Option<&Constraints> {
-        None
-    }
-
-    fn table_type(&self) -> TableType {
-        TableType::Base
-    }
-
-    fn get_table_definition(&self) -> Option<&str> {
-        None
-    }
-
-    fn get_logical_plan(&self) -> Option<Cow<'_, LogicalPlan>> {
-        None
-    }
-
-    fn get_column_default(&self, _column: &str) -> Option<&Expr> {
-        None
-    }
-
-    async fn scan(
-        &self,
-        state: &dyn Session,
-        projection: Option<&Vec<usize>>,
-        filters: &[Expr],
-        limit: Option<usize>,
-    ) -> Result<Arc<dyn ExecutionPlan>> {
-        let projection = projection.cloned().unwrap_or_else(|| (0..self.schema.fields().len()).collect());
-        let mut pushed = Vec::new();
-        let mut taken = Vec::new();
-        for filter in filters {
-            let decision = self.filters.take(&self.scan, filter)?;
-            taken.push((filters::sql(filter), decision.pushed, decision.reason));
-            pushed.extend(decision.predicate);
-        }
-        // A limit below a predicate that is applied again would lose rows; DataFusion does not send one, and we would not take it.
-        let limit = limit.filter(|_| filters.is_empty());
-        let session = TableSession::new(state, self.url.clone(), Arc::clone(&self.store), Arc::clone(&self.footers))?;
-        let plan = self.scan.scan(&session, Some(&projection), &pushed, limit).await?;
-        self.report(&plan, &projection, taken, &pushed, limit);
-        Ok(Arc::new(Guard::new(plan, self.failed.clone())))
-    }
-
-    async fn scan_with_args<'a>(&self, state: &dyn Session, args: ScanArgs<'a>) -> Result<ScanResult> {
-        let projection = args.projection().map(<[usize]>::to_vec);
-        let plan = self.scan(state, projection.as_ref(), args.filters().unwrap_or(&[]), args.limit()).await?;
-        Ok(plan.into())
-    }
-
-    fn supports_filters_pushdown(&self, filters: &[&Expr]) -> Result<Vec<TableProviderFilterPushDown>> {
+    fn pushdown(&self, filters: &[&Expr]) -> Result<Vec<TableProviderFilterPushDown>> {
         let mut refused = Vec::new();
         let mut answers = Vec::with_capacity(filters.len());
         for filter in filters {
@@ -274,35 +218,26 @@ impl TableProvider for DeltaTable {
         Some(statistics)
     }
 
-    async fn insert_into(
+    async fn scan(
         &self,
-        _: &dyn Session,
-        _: Arc<dyn ExecutionPlan>,
-        _: InsertOp,
+        state: &dyn Session,
+        projection: Option<&Vec<usize>>,
+        filters: &[Expr],
+        limit: Option<usize>,
     ) -> Result<Arc<dyn ExecutionPlan>> {
-        Err(self.read_only())
-    }
-
-    async fn delete_from(&self, _: &dyn Session, _: Vec<Expr>) -> Result<Arc<dyn ExecutionPlan>> {
-        Err(self.read_only())
-    }
-
-    async fn update(&self, _: &dyn Session, _: Vec<(String, Expr)>, _: Vec<Expr>) -> Result<Arc<dyn ExecutionPlan>> {
-        Err(self.read_only())
-    }
-
-    async fn truncate(&self, _: &dyn Session) -> Result<Arc<dyn ExecutionPlan>> {
-        Err(self.read_only())
-    }
-
-    async fn merge_into(
-        &self,
-        _: &dyn Session,
-        _: Arc<dyn ExecutionPlan>,
-        _: DFSchemaRef,
-        _: Expr,
-        _: Vec<MergeIntoClause>,
-    ) -> Result<Arc<dyn ExecutionPlan>> {
-        Err(self.read_only())
+        let projection = projection.cloned().unwrap_or_else(|| (0..self.schema.fields().len()).collect());
+        let mut pushed = Vec::new();
+        let mut taken = Vec::new();
+        for filter in filters {
+            let decision = self.filters.take(&self.scan, filter)?;
+            taken.push((filters::sql(filter), decision.pushed, decision.reason));
+            pushed.extend(decision.predicate);
+        }
+        // A limit below a predicate that is applied again would lose rows; DataFusion does not send one, and we would not take it.
+        let limit = limit.filter(|_| filters.is_empty());
+        let session = TableSession::new(state, self.url.clone(), Arc::clone(&self.store), Arc::clone(&self.footers))?;
+        let plan = self.scan.scan(&session, Some(&projection), &pushed, limit).await?;
+        self.report(&plan, &projection, taken, &pushed, limit);
+        Ok(Arc::new(Guard::new(plan, self.failed.clone())))
     }
 }

@@ -11,7 +11,7 @@
 
 use std::collections::VecDeque;
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use chrono::{DateTime, Utc};
 use deltalake::table::state::DeltaTableState;
@@ -21,6 +21,7 @@ use object_store::{ObjectMeta, ObjectStoreExt};
 use parking_lot::Mutex;
 
 use super::failure;
+use super::log::DataFiles;
 use super::store::{FolderId, TableFolder};
 
 /// One version of one table: schema, properties and list of files.
@@ -37,6 +38,8 @@ pub(super) struct Loaded {
     pub(super) bytes: u64,
     /// Rows without the deleted ones, when every file's statistics tell.
     pub(super) rows: Option<u64>,
+    /// Its data files, once somebody has asked for them.
+    plain: OnceLock<Option<DataFiles>>,
 }
 
 impl fmt::Debug for Loaded {
@@ -64,7 +67,12 @@ impl Loaded {
             rows = rows.zip(kept).map(|(sum, more)| sum + more);
         }
         let table_id = state.metadata().id().to_owned();
-        Ok(Self { version, table_id, state, files, bytes, rows })
+        Ok(Self { version, table_id, state, files, bytes, rows, plain: OnceLock::new() })
+    }
+
+    /// Its data files, when it needs no more than plain files; see [`DataFiles::of`].
+    pub(super) fn data_files(&self) -> Option<&DataFiles> {
+        self.plain.get_or_init(|| DataFiles::of(&self.state)).as_ref()
     }
 }
 

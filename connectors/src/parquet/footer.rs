@@ -53,6 +53,19 @@ impl Footer {
         self.group_rows().iter().sum()
     }
 
+    /// The type of a stored column where a log has the last word: the old 96 bit times are instants.
+    pub(crate) fn by_log(&self, stored: &Field) -> DataType {
+        let columns = self.metadata.file_metadata().schema_descr();
+        let is_old = (0..columns.num_columns()).any(|leaf| {
+            columns.get_column_root(leaf).name() == stored.name()
+                && columns.column(leaf).physical_type() == PhysicalType::INT96
+        });
+        match stored.data_type() {
+            DataType::Timestamp(unit, None) if is_old => DataType::Timestamp(*unit, Some("UTC".into())),
+            other => other.clone(),
+        }
+    }
+
     /// What the statistics say of a column, in the type of `promised`; computed once per footer and type.
     pub(crate) fn column(&self, promised: &Field) -> Arc<ColumnFacts> {
         let key = (promised.name().clone(), promised.data_type().clone());

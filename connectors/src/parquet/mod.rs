@@ -7,14 +7,15 @@
 
 mod adapter;
 mod column;
-mod confirmed;
-mod footer;
+pub(crate) mod confirmed;
+pub(crate) mod footer;
+pub(crate) mod known;
 mod promise;
 mod prune;
 mod reader;
 mod scan;
 mod statistics;
-mod table;
+pub(crate) mod table;
 
 use std::sync::Arc;
 
@@ -113,6 +114,7 @@ impl Connector for Parquet {
         let stores = vec![(url.clone(), Arc::clone(&source.store))];
         let (columns, files) = plain::files(port, &manifest, schema)?;
         let identity = Identity {
+            connector: KIND.word,
             key: port.key.clone(),
             domain: port.product.name.domain.to_string(),
             version: manifest.in_words(),
@@ -126,6 +128,7 @@ impl Connector for Parquet {
             footers: Arc::clone(&self.footers),
             confirmed: Arc::clone(&self.confirmed),
             url,
+            log: None,
         };
         Ok(Opened { provider: Arc::new(ReadOnly(table)), stores })
     }

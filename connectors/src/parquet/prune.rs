@@ -2,7 +2,7 @@
 //!
 //! Holds always: what is not known is kept; a predicate that cannot be evaluated on statistics prunes nothing.
 //!
-//! Start reading at [`groups`].
+//! Start reading at [`known_files`] and [`groups`].
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -13,11 +13,39 @@ use arrow::error::ArrowError;
 use datafusion::common::pruning::PruningStatistics;
 use datafusion::common::{Column, ScalarValue};
 use datafusion::error::Result;
+use datafusion::physical_optimizer::pruning::PruningPredicate;
 use tracing::debug;
 
 use super::footer::Footer;
+use super::known::{Bounds, FileStatistics};
 use crate::common::columns::Columns;
 use crate::common::filters::Judged;
+
+/// For each file whether a row in it may satisfy every predicate, as far as the table's log tells.
+///
+/// - returns one flag per file, in the order of the table's files.
+pub(crate) fn known_files(columns: &Columns, known: &dyn FileStatistics, predicates: &[Judged]) -> Vec<bool> {
+    let rows = known.rows();
+    let mut keep = vec![true; rows.len()];
+    for judged in predicates {
+        let Some(pruning) = &judged.pruning else { continue };
+        let of = |name: &String| {
+            let bounds = known.bounds(columns.file_schema.field_with_name(name).ok()?)?;
+            Some((name.clone(), bounds))
+        };
+        let told = Known { columns: judged.columns.iter().filter_map(of).collect(), rows: Arc::clone(&rows) };
+        drop_refuted(&mut keep, judged, pruning, &told);
+    }
+    keep
+}
+
+/// Drops what a predicate cannot be true of; keeps everything when it cannot be evaluated.
+fn drop_refuted(keep: &mut [bool], judged: &Judged, pruning: &PruningPredicate, known: &Known) {
+    match pruning.prune(known) {
+        Ok(may_match) => keep.iter_mut().zip(may_match).for_each(|(keep, may)| *keep &= may),
+        Err(error) => debug!(predicate = %judged.text, %error, "a predicate could not prune"),
+    }
+}
 
 /// A file that passed by its partition values, and its footer.
 #[derive(Debug)]
@@ -43,10 +71,7 @@ pub(crate) fn groups(columns: &Columns, files: &[Candidate<'_>], predicates: &[J
                 continue;
             }
         };
-        match pruning.prune(&known) {
-            Ok(may_match) => keep.iter_mut().zip(may_match).for_each(|(keep, may)| *keep &= may),
-            Err(error) => debug!(predicate = %judged.text, %error, "a predicate could not prune"),
-        }
+        drop_refuted(&mut keep, judged, pruning, &known);
     }
     let mut flags = keep.into_iter();
     sizes
@@ -59,12 +84,6 @@ pub(crate) fn groups(columns: &Columns, files: &[Candidate<'_>], predicates: &[J
 struct Known {
     columns: HashMap<String, Bounds>,
     rows: ArrayRef,
-}
-
-struct Bounds {
-    mins: ArrayRef,
-    maxes: ArrayRef,
-    nulls: ArrayRef,
 }
 
 impl Known {

@@ -6,10 +6,12 @@
 
 use std::sync::Arc;
 
-use arrow::datatypes::{Field, Schema};
+use arrow::array::{RecordBatch, RecordBatchOptions};
+use arrow::datatypes::{Field, Schema, SchemaRef};
 use datafusion::catalog::Session;
 use datafusion::config::TableParquetOptions;
 use datafusion::datasource::listing::PartitionedFile;
+use datafusion::datasource::memory::MemorySourceConfig;
 use datafusion::datasource::physical_plan::parquet::{ParquetAccessPlan, RowGroupAccess};
 use datafusion::datasource::physical_plan::{FileGroup, FileScanConfigBuilder, ParquetSource};
 use datafusion::datasource::source::DataSourceExec;
@@ -37,6 +39,8 @@ use crate::common::layout::{Share, partitions};
 
 /// Footers that are read at a time.
 const FOOTERS_AT_A_TIME: usize = 16;
+/// Rows without columns in one batch.
+const ROWS_AT_A_TIME: usize = 1 << 20;
 
 /// A file that the scan will open.
 struct Kept<'a> {
@@ -67,6 +71,10 @@ impl ParquetTable {
         let is_exact = judged.iter().all(|predicate| predicate.pushed == Pushed::Exact);
         let limit = limit.filter(|_| is_exact);
         let projected = self.columns.projected(projection);
+        if let Some(rows) = self.rows_to_count(&projected, filters) {
+            self.ctx.scans.add(self.report(&projected, judged, limit, &[], &[]));
+            return counted(rows, limit);
+        }
 
         let fitting = self.in_fitting_folders(&mut judged)?;
         let opened = self.footers(fitting, limit).await?;
@@ -80,10 +88,21 @@ impl ParquetTable {
         self.node(state, &projected, limit, is_exact, &kept, &weights)
     }
 
-    /// The files whose folders may hold a row of the answer; the reasons of predicates say how folders helped.
+    /// How many rows there are, when nothing else is asked for and a log tells.
+    fn rows_to_count(&self, projected: &[&Field], filters: &[Expr]) -> Option<u64> {
+        self.log.as_ref()?.rows.filter(|_| projected.is_empty() && filters.is_empty())
+    }
+
+    /// The files whose folders may hold a row of the answer, and that no log rules out; the reasons of predicates say how
+    /// folders helped.
     fn in_fitting_folders(&self, judged: &mut [Judged]) -> Result<Vec<&TableFile>> {
         let hidden = &self.columns.hidden;
-        let fitting = folders::fitting(&self.columns, &self.files, judged)?;
+        let mut keep = folders::flags(&self.columns, &self.files, judged)?;
+        if let Some(log) = &self.log {
+            let known = prune::known_files(&self.columns, log.statistics.as_ref(), judged);
+            keep.iter_mut().zip(known).for_each(|(keep, known)| *keep &= known);
+        }
+        let fitting = self.files.iter().zip(keep).filter_map(|(file, keep)| keep.then_some(file)).collect();
         if hidden.is_empty() {
             return Ok(fitting);
         }
@@ -155,7 +174,8 @@ impl ParquetTable {
 
     async fn checked<'a>(&self, file: &'a TableFile) -> meshweave_engine::Result<(&'a TableFile, Arc<Footer>)> {
         let footer = self.footers.get(&self.source, &file.meta).await?;
-        promise::check(self.source.product(), &file.meta.location, &self.columns.file_schema, &footer)?;
+        let promised = &self.columns.file_schema;
+        promise::check(self.source.product(), &file.meta.location, promised, &footer, self.log.is_some())?;
         self.confirm(file, &footer);
         Ok((file, footer))
     }
@@ -202,7 +222,7 @@ impl ParquetTable {
         ScanReport {
             product: self.identity.key.clone(),
             domain: self.identity.domain.clone(),
-            connector: super::KIND.word,
+            connector: self.identity.connector,
             version: self.identity.version.clone(),
             files_total: self.files.len() as u64,
             files_kept: kept.len() as u64,
@@ -234,8 +254,13 @@ impl ParquetTable {
         let statistics = of_table(&self.columns, &parts, projected);
         let statistics = if is_exact { statistics } else { statistics.to_inexact() };
 
-        let parquet =
+        let mut parquet =
             TableParquetOptions { global: options.execution.parquet.clone(), ..TableParquetOptions::default() };
+        if self.log.is_some() {
+            // A log says that the old 96 bit times of Spark are instants; files alone do not.
+            parquet.global.coerce_int96 = Some("us".to_owned());
+            parquet.global.coerce_int96_tz = Some("UTC".to_owned());
+        }
         let readers = PinnedReaders::new(self.source.clone(), Arc::clone(&self.footers));
         let source = ParquetSource::new(self.columns.scanned.clone())
             .with_table_parquet_options(parquet)
@@ -275,6 +300,18 @@ impl ParquetTable {
         file.statistics = Some(Arc::new(statistics));
         file
     }
+}
+
+/// Rows without columns, as many as a log counts; no file is opened.
+fn counted(rows: u64, limit: Option<usize>) -> Result<Arc<dyn ExecutionPlan>> {
+    let schema: SchemaRef = Arc::new(Schema::empty());
+    let rows = usize::try_from(rows).unwrap_or(usize::MAX).min(limit.unwrap_or(usize::MAX));
+    let batch = |first: usize| {
+        let options = RecordBatchOptions::new().with_row_count(Some(ROWS_AT_A_TIME.min(rows - first)));
+        Ok(RecordBatch::try_new_with_options(Arc::clone(&schema), Vec::new(), &options)?)
+    };
+    let batches: Vec<RecordBatch> = (0..rows).step_by(ROWS_AT_A_TIME).map(batch).collect::<Result<_>>()?;
+    Ok(MemorySourceConfig::try_new_exec(&[batches], schema, None)?)
 }
 
 /// How many files, from the first on, hold `limit` rows; at least one.

@@ -12,6 +12,8 @@ use std::sync::Arc;
 use arrow::datatypes::SchemaRef;
 use async_trait::async_trait;
 use datafusion::catalog::Session;
+use datafusion::common::Statistics;
+use datafusion::common::stats::Precision;
 use datafusion::error::Result;
 use datafusion::execution::object_store::ObjectStoreUrl;
 use datafusion::logical_expr::{Expr, TableProviderFilterPushDown};
@@ -20,6 +22,7 @@ use meshweave_engine::QueryContext;
 
 use super::confirmed::Confirmed;
 use super::footer::Footers;
+use super::known::FileStatistics;
 use crate::common::columns::{Columns, Identity, TableFile};
 use crate::common::filters;
 use crate::common::read_only::Scanned;
@@ -34,7 +37,7 @@ pub(crate) struct ParquetTable {
     pub(crate) identity: Identity,
     /// Its columns.
     pub(crate) columns: Columns,
-    /// Its files, by path.
+    /// Its files, in the order of its manifest or log.
     pub(crate) files: Vec<TableFile>,
     /// Reads them.
     pub(crate) source: Source,
@@ -44,6 +47,19 @@ pub(crate) struct ParquetTable {
     pub(crate) confirmed: Arc<Confirmed>,
     /// What its store is called in plans.
     pub(crate) url: ObjectStoreUrl,
+    /// What a log tells of its files; none for files without a log.
+    pub(crate) log: Option<Log>,
+}
+
+/// What a table's log tells beside its files.
+#[derive(Debug)]
+pub(crate) struct Log {
+    /// Of the rows of each file.
+    pub(crate) statistics: Arc<dyn FileStatistics>,
+    /// Rows of all files, when every entry tells.
+    pub(crate) rows: Option<u64>,
+    /// Bytes of all files.
+    pub(crate) bytes: u64,
 }
 
 #[async_trait]
@@ -59,6 +75,16 @@ impl Scanned for ParquetTable {
     fn pushdown(&self, filters: &[&Expr]) -> Result<Vec<TableProviderFilterPushDown>> {
         let partitions = self.columns.partition_names();
         Ok(filters.iter().map(|predicate| filters::pushdown(predicate, &partitions)).collect())
+    }
+
+    fn statistics(&self) -> Option<Statistics> {
+        let log = self.log.as_ref()?;
+        let count = |number: u64| usize::try_from(number).ok();
+        Some(Statistics {
+            num_rows: log.rows.and_then(count).map_or(Precision::Absent, Precision::Exact),
+            total_byte_size: count(log.bytes).map_or(Precision::Absent, Precision::Inexact),
+            ..Statistics::new_unknown(&self.columns.schema)
+        })
     }
 
     async fn scan(

@@ -10,8 +10,8 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use arrow::array::{
-    ArrayRef, ArrowPrimitiveType, BinaryBuilder, BooleanBuilder, FixedSizeBinaryBuilder, PrimitiveBuilder,
-    StringBuilder,
+    ArrayRef, ArrowPrimitiveType, BinaryBuilder, BinaryViewBuilder, BooleanBuilder, FixedSizeBinaryBuilder,
+    PrimitiveBuilder, StringBuilder, StringViewBuilder,
 };
 use arrow::datatypes::{
     DataType, Date32Type, Decimal128Type, Decimal256Type, Field, Float16Type, Float32Type, Float64Type, Int8Type,
@@ -20,6 +20,7 @@ use arrow::datatypes::{
     TimestampSecondType, UInt8Type, UInt16Type, UInt32Type, UInt64Type,
 };
 use arrow::error::ArrowError;
+use meshweave_engine::types::logical_type;
 use serde_json::value::RawValue;
 
 use super::nested::{ListCells, MapCells, StructCells};
@@ -36,8 +37,13 @@ pub(crate) enum Cell<'a> {
     Json(&'a RawValue),
 }
 
-/// What is wrong with a cell: a phrase about it, such as `is no Int64`.
+/// What is wrong with a cell: a phrase about it, such as `is no int64`.
 pub(crate) type Refusal = String;
+
+/// Whether a column holds text.
+pub(crate) fn is_text(data_type: &DataType) -> bool {
+    matches!(data_type, DataType::Utf8 | DataType::Utf8View)
+}
 
 /// An array that grows.
 pub(super) trait Cells: Send {
@@ -146,7 +152,7 @@ fn text(json: &str) -> Option<Cow<'_, str>> {
 }
 
 fn refused(data_type: &DataType) -> Refusal {
-    format!("is no {data_type}")
+    format!("is no {}", logical_type(data_type))
 }
 
 struct Parsed<T: ArrowPrimitiveType, F> {
@@ -202,11 +208,19 @@ parsed_cells!(TextCells, StringBuilder, Takes::Text, |builder, text| {
     builder.append_value(text);
     Some(())
 });
+parsed_cells!(TextViewCells, StringViewBuilder, Takes::Text, |builder, text| {
+    builder.append_value(text);
+    Some(())
+});
 parsed_cells!(TruthCells, BooleanBuilder, Takes::Truth, |builder, text| {
     builder.append_value(parse::truth(text)?);
     Some(())
 });
 parsed_cells!(BytesCells, BinaryBuilder, Takes::Text, |builder, text| {
+    builder.append_value(hex::decode(text).ok()?);
+    Some(())
+});
+parsed_cells!(BytesViewCells, BinaryViewBuilder, Takes::Text, |builder, text| {
     builder.append_value(hex::decode(text).ok()?);
     Some(())
 });
@@ -244,6 +258,8 @@ fn cells(data_type: &DataType) -> Result<Box<dyn Cells>, String> {
             })
         }
         T::Utf8 => Box::new(TextCells { builder: StringBuilder::new(), data_type }),
+        T::Utf8View => Box::new(TextViewCells { builder: StringViewBuilder::new(), data_type }),
+        T::BinaryView => Box::new(BytesViewCells { builder: BinaryViewBuilder::new(), data_type }),
         T::Binary => Box::new(BytesCells { builder: BinaryBuilder::new(), data_type }),
         T::FixedSizeBinary(size) => {
             Box::new(FixedBytesCells { builder: FixedSizeBinaryBuilder::new(*size), data_type })
@@ -269,7 +285,7 @@ fn cells(data_type: &DataType) -> Result<Box<dyn Cells>, String> {
         T::List(item) => Box::new(ListCells::of(item)?),
         T::Struct(fields) => Box::new(StructCells::of(fields)?),
         T::Map(entries, _) => Box::new(MapCells::of(entries)?),
-        other => return Err(format!("no text stands for values of type {other}")),
+        other => return Err(format!("no text stands for values of type {}", logical_type(other))),
     })
 }
 

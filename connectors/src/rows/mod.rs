@@ -164,6 +164,7 @@ impl Connector for RowFiles {
         let (columns, files) = plain::files(port, &manifest, schema)?;
         self.format.can_hold(&columns.file_schema).map_err(|message| plain::broken(port, message, None))?;
         let identity = Identity {
+            connector: self.kind().word,
             key: port.key.clone(),
             domain: port.product.name.domain.to_string(),
             version: manifest.in_words(),

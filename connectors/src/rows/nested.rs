@@ -296,12 +296,12 @@ mod tests {
     #[test]
     fn what_does_not_fit_is_refused() {
         let check = |data_type, text, expected: &str| assert_eq!(fill(data_type, &[text]).unwrap_err(), expected);
-        check(DataType::Int64, "1.5", "is no Int64");
-        check(DataType::Int64, "true", "is no Int64");
-        check(DataType::Utf8, "1", "is no Utf8");
-        check(DataType::Utf8, "{}", "is no Utf8");
-        check(DataType::Boolean, "\"true\"", "is no Boolean");
-        check(DataType::Date32, "20240101", "is no Date32");
+        check(DataType::Int64, "1.5", "is no int64");
+        check(DataType::Int64, "true", "is no int64");
+        check(DataType::Utf8, "1", "is no string");
+        check(DataType::Utf8, "{}", "is no string");
+        check(DataType::Boolean, "\"true\"", "is no boolean");
+        check(DataType::Date32, "20240101", "is no date");
         check(place(), r#"{"city": "x"}"#, "lacks the member \"zip\", which may not be null");
         check(place(), r#"{"zip": null}"#, "has a member \"zip\" that is null, which it may not be");
         check(place(), r#"{"zip": 1, "zip": 2}"#, "has the member \"zip\" twice");

@@ -71,7 +71,7 @@ impl RowTable {
         ScanReport {
             product: self.identity.key.clone(),
             domain: self.identity.domain.clone(),
-            connector: self.format.kind().word,
+            connector: self.identity.connector,
             version: self.identity.version.clone(),
             files_total: self.files.len() as u64,
             files_kept: kept.len() as u64,

@@ -34,7 +34,7 @@ use meshweave_contract::name::{DomainName, ProductId, TableName};
 use crate::error::Result;
 use crate::storage::DomainStorage;
 
-pub use self::open::Catalog;
+pub use self::open::{Catalog, Freshness};
 
 /// The state of the catalog at one moment.
 #[derive(Debug)]

@@ -23,18 +23,27 @@ pub struct Catalog {
     snapshot: parking_lot::RwLock<Arc<CatalogSnapshot>>,
     source: Option<Source>,
     /// When the store was loaded last, and whether it answers no more.
-    freshness: parking_lot::Mutex<Freshness>,
+    freshness: parking_lot::Mutex<Loaded>,
+}
+
+/// How old a catalog's snapshot is, and whether its store answers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Freshness {
+    /// When the store was read last; of a catalog that never changes, when it was made.
+    pub loaded_at: Timestamp,
+    /// Whether the last attempt to read the store failed: queries go on with what it held at `loaded_at`.
+    pub is_stale: bool,
 }
 
 /// How old the current snapshot is.
 #[derive(Debug)]
-struct Freshness {
+struct Loaded {
     loaded_at: Timestamp,
     /// The last good snapshot, while the current one says that the store does not answer.
     last_good: Option<Arc<CatalogSnapshot>>,
 }
 
-impl Freshness {
+impl Loaded {
     fn now() -> Self {
         Self { loaded_at: Timestamp::now(), last_good: None }
     }
@@ -69,7 +78,7 @@ impl Catalog {
 
     fn of(snapshot: CatalogSnapshot, source: Option<Source>) -> Self {
         let snapshot = parking_lot::RwLock::new(Arc::new(snapshot));
-        Self { snapshot, source, freshness: parking_lot::Mutex::new(Freshness::now()) }
+        Self { snapshot, source, freshness: parking_lot::Mutex::new(Loaded::now()) }
     }
 
     /// Reads `mesh.yaml` and the domains' documents under `mesh`, opens the store they name, and loads the first snapshot.
@@ -97,6 +106,12 @@ impl Catalog {
         };
         let first = source.load().await?;
         Ok(Self::of(first, Some(source)))
+    }
+
+    /// How old the snapshot is, and whether the store answers.
+    pub fn freshness(&self) -> Freshness {
+        let loaded = self.freshness.lock();
+        Freshness { loaded_at: loaded.loaded_at, is_stale: loaded.last_good.is_some() }
     }
 
     /// The catalog as it is now.
@@ -142,7 +157,7 @@ impl Catalog {
         } else if let Some(good) = freshness.last_good.take() {
             *current = good;
         }
-        *freshness = Freshness::now();
+        *freshness = Loaded::now();
         Arc::clone(&current)
     }
 

@@ -13,7 +13,7 @@ use arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};
 use meshweave_contract::model::{Body, Product, Status, Visibility};
 
 use super::{CatalogSnapshot, Entry, Listed, WHOLE_MESH};
-use crate::types::arrow_type;
+use crate::types::plain_type;
 
 /// A column of a system table: its name, type, and what it means.
 pub type ColumnDoc = (&'static str, DataType, &'static str);
@@ -128,7 +128,7 @@ pub fn information_schema_columns(name: &str) -> Option<Vec<ColumnDoc>> {
             ("ordinal_position", DataType::Int32, "Place in the table, from 1."),
             ("column_default", DataType::Utf8, "Always null: products have no defaults."),
             ("is_nullable", DataType::Utf8, "YES or NO."),
-            ("data_type", DataType::Utf8, "The Arrow type of the answer."),
+            ("data_type", DataType::Utf8, "The Arrow type that clients get."),
             ("character_maximum_length", DataType::Int64, "The longest text that the contract allows, characters."),
             ("numeric_precision", DataType::Int64, "Digits of a decimal."),
             ("numeric_scale", DataType::Int64, "Digits after the point of a decimal."),
@@ -335,7 +335,7 @@ fn listed_columns(snapshot: &CatalogSnapshot, visible: Visible<'_>) -> Vec<Array
             column: c.name.clone(),
             position: i + 1,
             nullable: c.nullable,
-            data_type: arrow_type(&c.logical_type),
+            data_type: plain_type(&c.logical_type),
             max_length: c.range.max_length,
         }));
     }

@@ -3,12 +3,12 @@
 //! Start reading at [`QueryLog::hand_in`].
 
 use std::collections::VecDeque;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
 
+use super::metrics::Metrics;
 use super::record::QueryRecord;
 use crate::error::Result;
 use crate::state::{LoggedQuery, StateStore};
@@ -24,7 +24,7 @@ pub(crate) struct QueryLog {
     state: Arc<StateStore>,
     queue_length: usize,
     queue: OnceLock<mpsc::Sender<Message>>,
-    lost: AtomicU64,
+    metrics: Arc<Metrics>,
 }
 
 /// What the writer is told.
@@ -37,8 +37,14 @@ enum Message {
 
 impl QueryLog {
     /// - `queue_length`: records that may wait for the database.
-    pub(crate) fn new(state: Arc<StateStore>, queue_length: usize) -> Self {
-        Self { state, queue_length: queue_length.max(1), queue: OnceLock::new(), lost: AtomicU64::new(0) }
+    /// - `metrics`: where queries and lost records are counted.
+    pub(crate) fn new(state: Arc<StateStore>, queue_length: usize, metrics: Arc<Metrics>) -> Self {
+        Self { state, queue_length: queue_length.max(1), queue: OnceLock::new(), metrics }
+    }
+
+    /// The numbers of the process.
+    pub(crate) fn metrics(&self) -> &Arc<Metrics> {
+        &self.metrics
     }
 
     /// Starts the writer on the runtime of the caller; called again it does nothing.
@@ -49,7 +55,7 @@ impl QueryLog {
     pub(crate) fn start(&self) {
         self.queue.get_or_init(|| {
             let (queue, messages) = mpsc::channel(self.queue_length);
-            tokio::spawn(write(Arc::clone(&self.state), messages, self.queue_length));
+            tokio::spawn(write(Arc::clone(&self.state), messages, self.queue_length, Arc::clone(&self.metrics)));
             queue
         });
     }
@@ -58,7 +64,8 @@ impl QueryLog {
     pub(crate) fn hand_in(&self, record: QueryRecord) {
         let Some(queue) = self.queue.get() else { return };
         if queue.try_send(Message::Record(Box::new(record))).is_err() {
-            let lost = self.lost.fetch_add(1, Ordering::Relaxed) + 1;
+            self.metrics.records_lost.add(1);
+            let lost = self.metrics.records_lost.get();
             tracing::warn!(lost, "a query's record was lost: the queue of the query log is full or its writer is gone");
         }
     }
@@ -83,7 +90,7 @@ impl QueryLog {
 /// Writes what comes, many at a time, until the log is dropped.
 ///
 /// - `most`: records that are kept while the database does not answer; the oldest are lost first.
-async fn write(state: Arc<StateStore>, mut messages: mpsc::Receiver<Message>, most: usize) {
+async fn write(state: Arc<StateStore>, mut messages: mpsc::Receiver<Message>, most: usize, metrics: Arc<Metrics>) {
     let mut batch = Vec::with_capacity(AT_ONCE);
     let mut records = VecDeque::new();
     loop {
@@ -99,7 +106,7 @@ async fn write(state: Arc<StateStore>, mut messages: mpsc::Receiver<Message>, mo
                 Message::Flush(done) => waiting.push(done),
             }
         }
-        write_all(&state, &mut records, most).await;
+        metrics.records_lost.add(write_all(&state, &mut records, most).await);
         for done in waiting {
             // Whoever asked may be gone.
             let _ = done.send(());
@@ -110,8 +117,9 @@ async fn write(state: Arc<StateStore>, mut messages: mpsc::Receiver<Message>, mo
     }
 }
 
-/// Writes records, the oldest first; those that a database which does not answer cannot take yet stay.
-async fn write_all(state: &StateStore, records: &mut VecDeque<QueryRecord>, most: usize) {
+/// Writes records, the oldest first; those that a database which does not answer cannot take yet stay. Gives how many were lost.
+async fn write_all(state: &StateStore, records: &mut VecDeque<QueryRecord>, most: usize) -> u64 {
+    let mut refused = 0;
     while !records.is_empty() && state.may_answer() {
         let some: Vec<QueryRecord> = records.iter().take(AT_ONCE).cloned().collect();
         match state.put_queries(&some).await {
@@ -119,7 +127,10 @@ async fn write_all(state: &StateStore, records: &mut VecDeque<QueryRecord>, most
                 tracing::warn!(waiting = records.len(), error = %error.report(), "records of queries are not written yet");
                 break;
             }
-            Err(error) => tracing::warn!(lost = some.len(), error = %error.report(), "records of queries were lost"),
+            Err(error) => {
+                refused += some.len();
+                tracing::warn!(lost = some.len(), error = %error.report(), "records of queries were lost");
+            }
             Ok(()) => {}
         }
         records.drain(..some.len());
@@ -129,4 +140,5 @@ async fn write_all(state: &StateStore, records: &mut VecDeque<QueryRecord>, most
         records.drain(..lost);
         tracing::warn!(lost, "the oldest records of queries were lost: too many wait for the database");
     }
+    (refused + lost) as u64
 }

@@ -1,6 +1,6 @@
 //! What is known of queries that ran: one record each, kept in the state database for a while.
 //!
-//! In: the end of every query, whichever way it came. Out: rows of `mesh.queries`, and who uses a product.
+//! In: the end of every query, whichever way it came. Out: rows of `mesh.queries`, who uses a product, and the process's numbers.
 //! Holds always:
 //! - a query never waits for its record, and never fails because of it;
 //! - what is not written yet is written before it is read;
@@ -9,5 +9,6 @@
 //! Start reading at [`log::QueryLog`].
 
 pub(crate) mod log;
+pub mod metrics;
 pub(crate) mod record;
 pub(crate) mod table;

@@ -2,15 +2,19 @@
 //!
 //! Start reading at [`Recorder`].
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
+use tracing::Span;
+use tracing::field::Empty;
 use uuid::Uuid;
 
 use crate::context::{QueryContext, Usage};
 use crate::error::{Error, Kind};
 use crate::observe::log::QueryLog;
+use crate::observe::metrics::{Ended, Held};
 use crate::version::VersionVector;
 
 /// Bytes of a statement or an error that are kept.
@@ -71,6 +75,10 @@ pub(crate) struct Recorder {
     record: QueryRecord,
     /// Whether there is something to tell: it ran, or it failed.
     told: bool,
+    /// Counts it among those that run.
+    running: Option<Held>,
+    /// Its whole way; the steps are its children.
+    span: Span,
 }
 
 impl Recorder {
@@ -90,7 +98,40 @@ impl Recorder {
             outcome: Outcome::Dropped,
             error: None,
         };
-        Self { log: Arc::clone(log), usage: Arc::clone(&ctx.usage), since: Instant::now(), record, told: false }
+        Self {
+            log: Arc::clone(log),
+            usage: Arc::clone(&ctx.usage),
+            since: Instant::now(),
+            record,
+            told: false,
+            running: None,
+            span: tracing::info_span!(
+                "query",
+                query_id = %ctx.query_id,
+                products = Empty,
+                outcome = Empty,
+                rows = Empty,
+                otel.status_code = Empty,
+                error.kind = Empty,
+            ),
+        }
+    }
+
+    /// The span of the whole query.
+    pub(crate) fn span(&self) -> &Span {
+        &self.span
+    }
+
+    /// Planning has ended.
+    pub(crate) fn planned(&self) {
+        self.log.metrics().planning.observe(self.since.elapsed());
+    }
+
+    /// It was given a place, after it had waited this long.
+    pub(crate) fn admitted(&mut self, waited: Duration) {
+        let metrics = self.log.metrics();
+        metrics.waiting.observe(waited);
+        self.running = Some(metrics.running.hold());
     }
 
     /// It is about to run, over these versions.
@@ -119,6 +160,7 @@ impl Recorder {
 
 impl Drop for Recorder {
     fn drop(&mut self) {
+        self.end_span();
         if !self.told {
             return;
         }
@@ -126,7 +168,35 @@ impl Drop for Recorder {
         record.duration = self.since.elapsed();
         (record.rows_read, record.bytes, record.requests) =
             (self.usage.rows(), self.usage.bytes(), self.usage.requests());
+        self.count(&record);
         self.log.hand_in(record);
+    }
+}
+
+impl Recorder {
+    /// Says in the span how it ended; of a statement that was only planned, nothing.
+    fn end_span(&self) {
+        if !self.told {
+            return;
+        }
+        self.span.record("outcome", self.record.outcome.word()).record("rows", self.record.rows);
+        if let Some((kind, _)) = &self.record.error {
+            self.span.record("error.kind", kind.word()).record("otel.status_code", "ERROR");
+        }
+    }
+
+    fn count(&self, record: &QueryRecord) {
+        let domain = |key: &str| key.split_once('.').map(|(domain, _)| domain.to_owned());
+        let domains: BTreeSet<String> = record.versions.products.keys().filter_map(|key| domain(key)).collect();
+        let domains: Vec<&str> = domains.iter().map(String::as_str).collect();
+        self.log.metrics().ended(&Ended {
+            outcome: record.outcome,
+            kind: record.error.as_ref().map(|(kind, _)| *kind),
+            duration: record.duration,
+            rows: record.rows,
+            rows_read: record.rows_read,
+            domains: &domains,
+        });
     }
 }
 

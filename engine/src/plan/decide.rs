@@ -42,7 +42,10 @@ impl<'a> Decisions<'a> {
     /// # Errors
     /// [`Failure::Denied`] with the policy's reason, and whom to ask.
     pub(super) fn read(&self, entry: &Entry) -> Result<Grant> {
-        match self.decide(&entry.product, Action::Read) {
+        let span = tracing::info_span!("decide", product = %entry.id().name, granted = tracing::field::Empty);
+        let decision = span.in_scope(|| self.decide(&entry.product, Action::Read));
+        span.record("granted", matches!(decision, Decision::Granted(_)));
+        match decision {
             Decision::Granted(grant) => Ok(grant),
             Decision::Refused { reason } => Err(Failure::Denied {
                 principal: self.ctx.principal.user.clone(),

@@ -32,6 +32,7 @@ use datafusion::execution::session_state::SessionState;
 use datafusion::logical_expr::{LogicalPlan, TableSource};
 use datafusion::physical_plan::{ExecutionPlan, displayable};
 use datafusion::sql::planner::SqlToRel;
+use tracing::{Instrument as _, Span, info_span};
 
 use crate::catalog::CatalogSnapshot;
 use crate::context::QueryContext;
@@ -58,10 +59,14 @@ pub(crate) async fn plan(
 ) -> Result<Planned> {
     let ctx = ctx.clone().with_timeout(engine.settings.limits.statement_timeout.0);
     engine.log.start();
+    ctx.usage.add_to(&engine.metrics.traffic);
     let mut recorder = Recorder::new(&engine.log, &ctx, &statement.sql);
-    let work = Box::pin(planned(engine, &ctx, statement, pins));
+    let work = Box::pin(planned(engine, &ctx, statement, pins).instrument(recorder.span().clone()));
     match ctx.bounded(work).await {
-        Ok((runnable, rows)) => Ok(Planned::new(Arc::clone(&engine.runtime), runnable, recorder, rows)),
+        Ok((runnable, rows)) => {
+            recorder.planned();
+            Ok(Planned::new(Arc::clone(&engine.runtime), runnable, recorder, rows))
+        }
         Err(error) => {
             recorder.failed(&error);
             Err(error)
@@ -79,15 +84,20 @@ async fn planned(
     let mut resolution = resolve(engine, ctx, &snapshot, &statement.sql)?;
     let pinner = pin::Pinner { ctx, connectors: &engine.connectors, state: &engine.state, pins };
     let reports_before = ctx.scans.reports().len();
-    let pinned = Box::pin(pin::pin(&pinner, &resolution.wanted)).await?;
     let products: Arc<[String]> = resolution.wanted.iter().map(|wanted| wanted.entry.id().name.to_string()).collect();
+    Span::current().record("products", products.join(", "));
+    let pinned = Box::pin(pin::pin(&pinner, &resolution.wanted)).instrument(info_span!("pin")).await?;
+    let planning = info_span!("plan");
     let ours = |error| Error::from_datafusion(error, &products);
 
-    let state = engine.runtime.template.session(pinned.stores);
-    let logical = logical(&state, &mut resolution, &pinned.providers)?;
-    let bound = parameters::bind(logical, &resolution.scope.parameters, &statement.parameters)?;
-    let optimized = state.optimize(&bound).map_err(ours)?;
-    let physical = state.query_planner().create_physical_plan(&optimized, &state).await.map_err(ours)?;
+    let state = engine.runtime.template.planning();
+    let optimized = planning.in_scope(|| {
+        let logical = logical(&state, &mut resolution, &pinned.providers)?;
+        let bound = parameters::bind(logical, &resolution.scope.parameters, &statement.parameters)?;
+        state.optimize(&bound).map_err(ours)
+    })?;
+    let physical =
+        state.query_planner().create_physical_plan(&optimized, &state).instrument(planning).await.map_err(ours)?;
 
     let schema = answer_schema(optimized.schema().as_arrow(), &physical.schema());
     let reports = ctx.scans.reports().split_off(reports_before);
@@ -95,7 +105,7 @@ async fn planned(
     rows.extend(explain::rows(&pinned.entries, &reports));
     let explains = matches!(optimized, LogicalPlan::Explain(_) | LogicalPlan::Analyze(_));
     let head = if explains { explain::batch(&schema, &rows)? } else { None };
-    let task = state.task_ctx();
+    let task = engine.runtime.template.task(&state, pinned.stores);
     let versions = pinned.versions;
     let runnable = Runnable { ctx: ctx.clone(), schema, plan: physical, task, versions, head, products };
     Ok((runnable, rows))
@@ -122,8 +132,8 @@ fn resolve(engine: &Engine, ctx: &QueryContext, snapshot: &CatalogSnapshot, sql:
     let decisions = Decisions::new(ctx, engine.policy.as_ref());
     let resolver = Resolver::new(snapshot, &decisions, &engine.log, bytes);
     let schema = ctx.default_schema.as_deref();
-    match parse::parse(sql, bytes)? {
-        Request::Query(parsed) => resolver.resolve(parsed, schema),
+    match info_span!("parse").in_scope(|| parse::parse(sql, bytes))? {
+        Request::Query(parsed) => info_span!("resolve").in_scope(|| resolver.resolve(parsed, schema)),
         Request::Listing(listing) => {
             let query = listing_query(engine, snapshot, &listing, &decisions, schema)?;
             match parse::parse(&query, bytes)? {

@@ -15,12 +15,14 @@ mod stream;
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::Instant;
 
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
 use datafusion::physical_plan::{ExecutionPlan, execute_stream};
 use tokio::sync::OwnedSemaphorePermit;
+use tracing::{Instrument as _, Span};
 
 use crate::context::QueryContext;
 use crate::engine::Answer;
@@ -86,7 +88,8 @@ pub(crate) struct Runnable {
 /// [`crate::Failure::Exhausted`] when too many queries wait; cancellation and deadline of the context.
 pub(crate) async fn run(runtime: &Runtime, runnable: Runnable, mut recorder: Recorder) -> Result<Answer> {
     recorder.runs(&runnable.versions);
-    let (place, batches) = match start(runtime, &runnable).await {
+    let span = recorder.span().clone();
+    let (place, batches) = match start(runtime, &runnable, &mut recorder, &span).await {
         Ok(started) => started,
         Err(error) => {
             recorder.failed(&error);
@@ -95,13 +98,22 @@ pub(crate) async fn run(runtime: &Runtime, runnable: Runnable, mut recorder: Rec
     };
     let Runnable { ctx, schema, plan, versions, head, products, .. } = runnable;
     let usage = Arc::clone(&ctx.usage);
-    let running = Running::new(batches, plan, place, recorder, Arc::clone(&usage));
+    let execution = tracing::info_span!(parent: &span, "execute");
+    let running = Running::new(batches, plan, place, recorder, Arc::clone(&usage), execution);
     let stream = AnswerStream::new(&ctx, Arc::clone(&schema), head, running, products);
     Ok(Answer { schema, stream: Box::pin(stream), versions, usage, context: ctx })
 }
 
-async fn start(runtime: &Runtime, runnable: &Runnable) -> Result<(OwnedSemaphorePermit, SendableRecordBatchStream)> {
-    let place = runtime.admission.enter(&runnable.ctx).await?;
+async fn start(
+    runtime: &Runtime,
+    runnable: &Runnable,
+    recorder: &mut Recorder,
+    span: &Span,
+) -> Result<(OwnedSemaphorePermit, SendableRecordBatchStream)> {
+    let arrived = Instant::now();
+    let admission = tracing::info_span!(parent: span, "admission");
+    let place = runtime.admission.enter(&runnable.ctx).instrument(admission).await?;
+    recorder.admitted(arrived.elapsed());
     runnable.ctx.bounded(std::future::ready(Ok(()))).await?;
     let batches = runtime
         .executor

@@ -5,7 +5,7 @@
 //! - no cache of DataFusion is on, since they are keyed by path and would mix two stores;
 //! - the planner finds exactly the tables it was given.
 //!
-//! Start reading at [`Template::session`].
+//! Start reading at [`Template::planning`].
 
 use std::collections::HashMap;
 use std::fmt;
@@ -19,6 +19,7 @@ use datafusion::common::{DFSchema, TableReference, plan_datafusion_err};
 use datafusion::config::ConfigOptions;
 use datafusion::datasource::provider_as_source;
 use datafusion::error::Result as DfResult;
+use datafusion::execution::TaskContext;
 use datafusion::execution::cache::cache_manager::CacheManagerConfig;
 use datafusion::execution::memory_pool::MemoryPool;
 use datafusion::execution::object_store::{ObjectStoreRegistry, ObjectStoreUrl};
@@ -82,8 +83,16 @@ impl Template {
         Ok(Self { state, env, pool })
     }
 
-    /// A query's own state, with its own stores and its own share of the memory.
-    pub(crate) fn session(&self, stores: Vec<(ObjectStoreUrl, Arc<dyn ObjectStore>)>) -> SessionState {
+    /// What a query runs with: its own stores and its own share of the memory.
+    ///
+    /// - `planned`: the state that planned it.
+    ///
+    /// The context knows no functions: a plan that was made in this process holds those that it calls.
+    pub(crate) fn task(
+        &self,
+        planned: &SessionState,
+        stores: Vec<(ObjectStoreUrl, Arc<dyn ObjectStore>)>,
+    ) -> Arc<TaskContext> {
         let registry = QueryStores::default();
         for (url, store) in stores {
             registry.register_store(url.as_ref(), store);
@@ -91,17 +100,22 @@ impl Template {
         let mut env = self.env.clone();
         env.memory_pool = Arc::new(QueryPool::new(Arc::clone(&self.pool)));
         env.object_store_registry = Arc::new(registry);
-        let mut state =
-            SessionStateBuilder::new_from_existing(self.state.clone()).with_runtime_env(Arc::new(env)).build();
-        state.mark_start_execution();
-        state
+        let (id, config) = (planned.session_id().to_owned(), planned.config().clone());
+        let (scalar, higher_order) = (HashMap::new(), HashMap::new());
+        let (aggregate, window) = (HashMap::new(), HashMap::new());
+        Arc::new(TaskContext::new(None, id, config, scalar, higher_order, aggregate, window, Arc::new(env)))
     }
 
-    /// A state for planning that reads nothing.
+    /// A query's state for planning; it knows no stores, so that planning reads nothing but what connectors read.
     pub(crate) fn planning(&self) -> SessionState {
         let mut state = self.state.clone();
         state.mark_start_execution();
         state
+    }
+
+    /// Bytes on disk that all queries hold now.
+    pub(crate) fn spilled_bytes(&self) -> u64 {
+        self.env.disk_manager.used_disk_space()
     }
 
     /// Bytes that all queries hold now.

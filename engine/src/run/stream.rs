@@ -20,6 +20,7 @@ use datafusion::physical_plan::ExecutionPlan;
 use futures::Stream;
 use parking_lot::Mutex;
 use tokio::sync::OwnedSemaphorePermit;
+use tracing::Span;
 
 use crate::context::{QueryContext, Usage};
 use crate::error::{Error, Result};
@@ -41,6 +42,8 @@ pub(super) struct Running {
     _place: OwnedSemaphorePermit,
     recorder: Recorder,
     usage: Arc<Usage>,
+    /// From the first to the last row.
+    span: Span,
 }
 
 impl Running {
@@ -50,8 +53,9 @@ impl Running {
         place: OwnedSemaphorePermit,
         recorder: Recorder,
         usage: Arc<Usage>,
+        span: Span,
     ) -> Self {
-        Self { batches, plan, _place: place, recorder, usage }
+        Self { batches, plan, _place: place, recorder, usage, span }
     }
 }
 
@@ -94,7 +98,11 @@ impl AnswerStream {
             return Poll::Ready(Some(Err(error)));
         }
         let Some(running) = &mut work.running else { return Poll::Ready(None) };
-        match Pin::new(&mut running.batches).poll_next(context) {
+        let polled = {
+            let _inside = running.span.enter();
+            Pin::new(&mut running.batches).poll_next(context)
+        };
+        match polled {
             Poll::Pending => {
                 work.waker = Some(context.waker().clone());
                 Poll::Pending

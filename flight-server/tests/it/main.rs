@@ -10,6 +10,7 @@
 
 mod cancel;
 mod commands;
+mod drain;
 mod errors;
 mod mesh;
 mod metadata;
@@ -17,3 +18,4 @@ mod prepared;
 mod schemas;
 mod small;
 mod tickets;
+mod tls;

@@ -126,8 +126,8 @@ async fn a_missing_column_breaks_the_contract() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_narrower_promise_breaks_the_contract() {
-    check_broken(&[("n", DataType::Int16, true)], "column \"n\" is promised as Int16 and stored as Int32").await;
-    check_broken(&[("s", DataType::Date32, true)], "column \"s\" is promised as Date32 and stored as Utf8").await;
+    check_broken(&[("n", DataType::Int16, true)], "column \"n\" is promised as int16 and stored as int32").await;
+    check_broken(&[("s", DataType::Date32, true)], "column \"s\" is promised as date and stored as string").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use datafusion::physical_plan::collect;
-use meshweave_connectors::conformance::{Reading, context};
+use meshweave_connectors::conformance::{Dice, NewTable, Reading, context, rows_where};
 use meshweave_engine::connect::{AsOf, Connector};
 use serde_json::Value;
 use url::Url;
@@ -29,6 +29,12 @@ fn expected(name: &str) -> Vec<(i64, Vec<String>)> {
 }
 
 async fn check(name: &str) {
+    let newest = check_versions(name).await;
+    assert_eq!(text(&newest), text(&by_deltalake(&folder(name)).await), "{name}, deltalake's own provider");
+}
+
+/// Reads every version, and gives the newest.
+async fn check_versions(name: &str) -> Vec<arrow::array::RecordBatch> {
     let expected = expected(name);
     let delta = connector();
     let port = local_port(&folder(name), None);
@@ -38,7 +44,7 @@ async fn check(name: &str) {
     }
     let newest = read(&delta, &port, &AsOf::Latest).await;
     assert_eq!(Some(&plain_rows(&newest)), expected.last().map(|(_, rows)| rows), "{name}, newest");
-    assert_eq!(text(&newest), text(&by_deltalake(&folder(name)).await), "{name}, deltalake's own provider");
+    newest
 }
 
 /// The newest version, through deltalake's own provider in a session of its own.
@@ -79,13 +85,13 @@ async fn partitions_with_nulls_and_odd_characters() {
     check("partitioned").await;
 }
 
-/// deltalake does not read tables with type widening; the day it does, this fails and the table is read like the others.
+/// Our own scan reads them; deltalake's does not, and the day it does, the table is read like the others.
 #[tokio::test(flavor = "multi_thread")]
 async fn widened_types() {
-    let port = local_port(&folder("widened"), None);
-    let error = super::support::read_with(&connector(), &context(), &port, &AsOf::Latest).await.unwrap_err();
-    assert_eq!(error.kind(), meshweave_engine::Kind::Unavailable, "{error}");
-    assert!(error.report().contains("TypeWidening"), "{}", error.report());
+    check_versions("widened").await;
+    let theirs = deltalake::open_table(Url::from_directory_path(folder("widened").canonicalize().unwrap()).unwrap());
+    let refused = theirs.await.unwrap().table_provider().await.unwrap_err();
+    assert!(refused.to_string().contains("TypeWidening"), "{refused}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -101,6 +107,25 @@ async fn version_2_checkpoints() {
 #[tokio::test(flavor = "multi_thread")]
 async fn nested_types_and_every_scalar() {
     check("nested").await;
+}
+
+/// Random predicates, over the tables that our own scan reads and over those that deltalake reads.
+#[tokio::test(flavor = "multi_thread")]
+async fn predicates_keep_the_same_rows() {
+    let names = ["deletes", "mapped_by_name", "mapped_by_id", "mapped_deletes", "partitioned", "widened", "nested"];
+    for name in names {
+        let (delta, port, ctx) = (connector(), local_port(&folder(name), None), context());
+        let batches = read(&delta, &port, &AsOf::Latest).await;
+        let table = NewTable { schema: batches[0].schema(), batches, partition_by: Vec::new() };
+        let reading = Reading::latest(&delta, &ctx, &port).await.unwrap();
+        let mut dice = Dice::new(7);
+        for _ in 0..40 {
+            let predicate = dice.predicate(&table);
+            let Ok(expected) = rows_where(&table, &predicate).await else { continue };
+            let found = reading.query(|plan| plan.filter(predicate.clone())).await.unwrap();
+            assert_eq!(text(&found), expected, "{name}: {predicate}");
+        }
+    }
 }
 
 /// Counting needs no data file, with deletion vectors or without.

@@ -33,8 +33,8 @@ async fn what_does_not_keep_the_promise_is_refused() {
         let port = files(&[("a.avro", &file)], Some(promised)).await;
         assert_eq!(broken(avro_connector().as_ref(), &port).await, format!("\"orders/a.avro\" {expected}"));
     };
-    check(columns(&[("id", DataType::Int16)]), "holds column \"id\" as Int32, promised is Int16").await;
-    check(columns(&[("n!", DataType::Int16)]), "lacks column \"n\" (Int16), which may not be null").await;
+    check(columns(&[("id", DataType::Int16)]), "holds column \"id\" as int32, promised is int16").await;
+    check(columns(&[("n!", DataType::Int16)]), "lacks column \"n\" (int16), which may not be null").await;
     check(columns(&[("label!", DataType::Utf8)]), "row 2: column \"label\" is null, which it may not be").await;
 }
 

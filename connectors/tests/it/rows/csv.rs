@@ -4,13 +4,14 @@ use arrow::datatypes::{DataType, SchemaRef, TimeUnit};
 use meshweave_connectors::csv;
 use meshweave_contract::model::CsvStyle;
 use meshweave_engine::connect::Port;
+use meshweave_engine::types::logical_type;
 use meshweave_engine::{Failure, Kind};
 
 use super::support::{broken, columns, csv_connector, files, rows_of_at_most};
 use crate::support::{all_rows, context, failure};
 
 fn two() -> SchemaRef {
-    columns(&[("id!", DataType::Int64), ("label", DataType::Utf8)])
+    columns(&[("id!", DataType::Int64), ("label", DataType::Utf8View)])
 }
 
 async fn csv_port(text: &str, style: Option<CsvStyle>, schema: Option<SchemaRef>) -> Port {
@@ -45,7 +46,7 @@ async fn columns_are_found_by_the_name_of_the_header() {
         check(&format!("{header}\n{}\n", values.join(",")), None, &[ONE]).await;
     }
     check("id\n1\n", None, &[r#""1" | "NULL""#]).await;
-    refused("label\none\n", None, "lacks column \"id\" (Int64), which may not be null").await;
+    refused("label\none\n", None, "lacks column \"id\" (int64), which may not be null").await;
     refused("ID,Id,label\n1,1,x\n", None, "line 1: names column \"id\" more than once").await;
 }
 
@@ -107,7 +108,7 @@ async fn what_is_no_csv_is_refused_with_its_line() {
     refused("id,label\n1,one,more\n", None, "line 2: has 3 fields, the header has 2").await;
     refused("id,label\n1,\"one\n2,two\n", None, "line 2: opens a quote that is never closed").await;
     refused("id,label\n1,\"a\nb\"\n2,\"x\"y\n", None, "line 4: has text behind a closing quote").await;
-    refused("id,label\n1,\"a\nb\"\nx,y\n", None, "line 4: column \"id\" is no Int64").await;
+    refused("id,label\n1,\"a\nb\"\nx,y\n", None, "line 4: column \"id\" is no int64").await;
     refused("id,label\n,one\n", None, "line 2: column \"id\" is null, which it may not be").await;
     let port = files(&[("a.csv", b"id,label\n1,caf\xe9\n")], Some(two())).await;
     assert_eq!(broken(csv_connector().as_ref(), &port).await, "\"orders/a.csv\" line 2: is not UTF-8");
@@ -141,12 +142,13 @@ async fn a_value_that_does_not_fit_is_an_error() {
         (micros.clone(), "2024-01-01T00:00:00Z"),
         (micros, "2024-01-01T00:00:00.0000001"),
         (DataType::Binary, "xyz"),
+        (DataType::BinaryView, "abc"),
     ];
     for (data_type, value) in cases {
         let schema = columns(&[("v", data_type.clone())]);
         let port = csv_port(&format!("v\n\"{value}\"\n"), None, Some(schema)).await;
         let said = broken(csv_connector().as_ref(), &port).await;
-        assert_eq!(said, format!("\"orders/a.csv\" line 2: column \"v\" is no {data_type}"));
+        assert_eq!(said, format!("\"orders/a.csv\" line 2: column \"v\" is no {}", logical_type(&data_type)));
     }
 }
 

@@ -42,9 +42,9 @@ async fn line_ends_marks_and_blank_lines_do_not_matter() {
 async fn lines_that_do_not_keep_the_contract_are_refused() {
     refused("{\"id\": 1}\n{\"label\": \"x\"}\n", "2: lacks column \"id\", which may not be null").await;
     refused("{\"id\": null}\n", "1: column \"id\" is null, which it may not be").await;
-    refused("\n{\"id\": 1.5}\n", "2: column \"id\" is no Int64").await;
-    refused("{\"id\": true}\n", "1: column \"id\" is no Int64").await;
-    refused("{\"id\": 1, \"label\": 7}\n", "1: column \"label\" is no Utf8").await;
+    refused("\n{\"id\": 1.5}\n", "2: column \"id\" is no int64").await;
+    refused("{\"id\": true}\n", "1: column \"id\" is no int64").await;
+    refused("{\"id\": 1, \"label\": 7}\n", "1: column \"label\" is no string").await;
     refused("{\"id\": 1, \"id\": 2}\n", "1: has the member \"id\" twice").await;
     refused("{\"id\": 1}\n{\"id\": 1\n", "2: is no JSON object").await;
     refused("{\"id\": 1} {\"id\": 2}\n", "1: is no JSON object").await;

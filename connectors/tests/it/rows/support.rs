@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use arrow::array::{Array, RecordBatch};
-use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
+use arrow::datatypes::{DataType, Field, FieldRef, Schema, SchemaRef};
 use arrow::util::display::{ArrayFormatter, FormatOptions};
 use bytes::Bytes;
 use datafusion::arrow_avro::writer::AvroWriter;
@@ -107,7 +107,9 @@ pub(crate) fn csv_file(batch: &RecordBatch) -> Bytes {
             .map(|(field, column)| match &object[field.name()] {
                 Value::Null => String::new(),
                 nested @ (Value::Array(_) | Value::Object(_)) => quoted(&nested.to_string()),
-                _ if *field.data_type() == DataType::Utf8 => quoted(&shown(column.as_ref(), index)),
+                _ if matches!(field.data_type(), DataType::Utf8 | DataType::Utf8View) => {
+                    quoted(&shown(column.as_ref(), index))
+                }
                 _ => shown(column.as_ref(), index),
             })
             .collect();
@@ -116,10 +118,23 @@ pub(crate) fn csv_file(batch: &RecordBatch) -> Bytes {
     text.into()
 }
 
+/// Avro has no views.
+fn without_views(batch: &RecordBatch) -> RecordBatch {
+    let schema = batch.schema();
+    let field = |field: &FieldRef| match field.data_type() {
+        DataType::Utf8View => field.as_ref().clone().with_data_type(DataType::Utf8),
+        _ => field.as_ref().clone(),
+    };
+    let fields: Vec<Field> = schema.fields().iter().map(field).collect();
+    let columns = fields.iter().zip(batch.columns()).map(|(f, c)| arrow::compute::cast(c, f.data_type()).unwrap());
+    RecordBatch::try_new(Arc::new(Schema::new(fields.clone())), columns.collect()).unwrap()
+}
+
 /// A batch as an Avro file.
 pub(crate) fn avro_file(batch: &RecordBatch) -> Bytes {
+    let batch = without_views(batch);
     let mut writer = AvroWriter::new(Vec::new(), batch.schema().as_ref().clone()).unwrap();
-    writer.write(batch).unwrap();
+    writer.write(&batch).unwrap();
     writer.finish().unwrap();
     writer.into_inner().into()
 }

@@ -176,7 +176,7 @@ async fn the_contract_is_compared_with_what_is_stored() {
     let snapshot = catalog.snapshot();
     let schema = snapshot.entry(&done.id).unwrap().tables[0].schema.clone().unwrap();
     let columns: Vec<(&str, &DataType)> = schema.fields().iter().map(|f| (f.name().as_str(), f.data_type())).collect();
-    assert_eq!(columns, [("id", &DataType::Utf8), ("amount", &DataType::Decimal128(12, 2))]);
+    assert_eq!(columns, [("id", &DataType::Utf8View), ("amount", &DataType::Decimal128(12, 2))]);
 }
 
 #[tokio::test]
@@ -227,7 +227,7 @@ async fn an_avro_schema_is_read_from_the_domains_schema_prefixes() {
     assert!(done.warnings.iter().any(|w| w.contains("nothing is stored at")), "{:?}", done.warnings);
     let snapshot = catalog.snapshot();
     let schema = snapshot.entry(&done.id).unwrap().tables[0].schema.clone().unwrap();
-    assert_eq!((schema.field(0).data_type(), schema.field(1).data_type()), (&DataType::Utf8, &DataType::Int64));
+    assert_eq!((schema.field(0).data_type(), schema.field(1).data_type()), (&DataType::Utf8View, &DataType::Int64));
 }
 
 #[tokio::test]

@@ -40,7 +40,7 @@ async fn a_contract_put_into_the_folder_by_hand_is_picked_up_with_its_domains_de
     let schema = entry.tables[0].schema.as_ref().unwrap();
     let types: Vec<&DataType> = schema.fields().iter().map(|f| f.data_type()).collect();
     assert!(matches!(types[1], DataType::Timestamp(TimeUnit::Microsecond, _)), "{types:?}");
-    assert_eq!((types[0], types[2]), (&DataType::Utf8, &DataType::Int64));
+    assert_eq!((types[0], types[2]), (&DataType::Utf8View, &DataType::Int64));
 }
 
 #[tokio::test]
@@ -162,7 +162,7 @@ async fn a_contract_without_columns_is_listed_and_then_resolved_once() {
     assert_eq!(resolve_pending(&context("server"), &catalog, &connectors, 1 << 20).await.unwrap(), []);
     let snapshot = catalog.snapshot();
     let schema = snapshot.entry(&orders).unwrap().tables[0].schema.clone().unwrap();
-    assert_eq!(schema.field(1).data_type(), &DataType::Utf8);
+    assert_eq!(schema.field(1).data_type(), &DataType::Utf8View);
     assert_eq!(problems(&snapshot), [] as [&str; 0]);
     assert!(mesh.path().join("domains/commerce/orders/1.0.0.schema.json").exists());
 
