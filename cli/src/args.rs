@@ -250,6 +250,9 @@ pub(crate) struct Sql {
     /// Show the plan, and what is pushed into each domain's storage, instead of running the statement
     #[arg(long)]
     pub(crate) explain: bool,
+    /// With --explain: run the statement all the same, and show what each scan read and what it took
+    #[arg(long, requires = "explain")]
+    pub(crate) analyze: bool,
     /// A parameter: `NAME=VALUE` for `:NAME`, `VALUE` for `$1`, `?` in order, `=VALUE` when the value holds a `=`
     #[arg(long = "param", short = 'p', value_name = "[NAME=]VALUE", allow_hyphen_values = true)]
     pub(crate) params: Vec<String>,

@@ -4,8 +4,7 @@
 //!
 //! Start reading at [`QueryContext`].
 
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
@@ -13,8 +12,9 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use crate::error::{Error, Failure, Result};
-use crate::metrics::Traffic;
 use crate::principal::Principal;
+
+pub use crate::usage::Usage;
 
 /// Who asks, until when, and what was used so far.
 ///
@@ -33,7 +33,7 @@ pub struct QueryContext {
     pub deadline: Option<(Instant, Duration)>,
     /// Stops the query when cancelled.
     pub cancel: CancellationToken,
-    /// What the query has asked of storage.
+    /// What the query costs: requests, bytes, memory, waiting.
     pub usage: Arc<Usage>,
     /// What the scans of the query were given and did.
     pub scans: Arc<ScanLog>,
@@ -64,6 +64,14 @@ impl QueryContext {
         self
     }
 
+    /// The same for one product of the query: what its connector asks of storage is counted on the product's own meter too.
+    ///
+    /// - `key`: its key in the version vector.
+    #[must_use]
+    pub fn for_product(&self, key: &str) -> Self {
+        Self { usage: self.usage.part(key), ..self.clone() }
+    }
+
     /// Runs `work` until it ends, the query is cancelled, or its deadline passes.
     ///
     /// # Errors
@@ -90,59 +98,6 @@ impl QueryContext {
 /// The error of a query that ran out of its time.
 fn timed_out(limit: Duration) -> Error {
     Failure::TimedOut { limit: format!("{limit:?}") }.into()
-}
-
-/// What a query has asked of storage; shared by all its scans.
-#[derive(Debug, Default)]
-pub struct Usage {
-    requests: AtomicU64,
-    bytes: AtomicU64,
-    rows: AtomicU64,
-    /// Where it is counted for the whole process, too.
-    process: OnceLock<Arc<Traffic>>,
-}
-
-impl Usage {
-    /// From now on everything is added to the process's numbers as well; the first call decides.
-    pub(crate) fn add_to(&self, process: &Arc<Traffic>) {
-        self.process.get_or_init(|| Arc::clone(process));
-    }
-
-    /// Counts one request to a store.
-    pub fn add_request(&self) {
-        self.requests.fetch_add(1, Ordering::Relaxed);
-        if let Some(process) = self.process.get() {
-            process.requests.add(1);
-        }
-    }
-
-    /// Counts bytes that a store sent.
-    pub fn add_bytes(&self, bytes: u64) {
-        self.bytes.fetch_add(bytes, Ordering::Relaxed);
-        if let Some(process) = self.process.get() {
-            process.bytes.add(bytes);
-        }
-    }
-
-    /// Counts rows that scans produced.
-    pub fn add_rows(&self, rows: u64) {
-        self.rows.fetch_add(rows, Ordering::Relaxed);
-    }
-
-    /// Requests made to stores.
-    pub fn requests(&self) -> u64 {
-        self.requests.load(Ordering::Relaxed)
-    }
-
-    /// Bytes that stores sent.
-    pub fn bytes(&self) -> u64 {
-        self.bytes.load(Ordering::Relaxed)
-    }
-
-    /// Rows that scans produced.
-    pub fn rows(&self) -> u64 {
-        self.rows.load(Ordering::Relaxed)
-    }
 }
 
 /// How a predicate was given to a scan.

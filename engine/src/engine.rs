@@ -302,6 +302,11 @@ impl Engine {
         self.catalog.freshness()
     }
 
+    /// Queries that run now.
+    pub fn running_queries(&self) -> usize {
+        self.runtime.admission.running()
+    }
+
     /// Queries that wait for a place now.
     pub fn waiting_queries(&self) -> usize {
         self.runtime.admission.waiting()

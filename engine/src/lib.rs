@@ -23,6 +23,7 @@ pub mod settings;
 pub mod state;
 pub mod storage;
 pub mod types;
+mod usage;
 pub mod version;
 
 pub use context::QueryContext;

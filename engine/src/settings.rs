@@ -248,12 +248,26 @@ pub struct Limits {
     pub spill_folder: Option<PathBuf>,
     /// Queries that run at a time.
     pub concurrent_queries: usize,
-    /// Queries that may wait for a place; one more is refused.
+    /// Queries of one principal that run at a time; more of them wait, while those of others go by.
+    pub queries_per_principal: usize,
+    /// Queries that may wait for a place; one more is refused. The principals take turns.
     pub queued_queries: usize,
+    /// Queries of one principal that may wait for a place; one more is refused.
+    pub queued_per_principal: usize,
     /// Time one statement may take from its arrival to its last row (`5m`).
     pub statement_timeout: Timeout,
     /// Time that running answers get to end when a server is asked to stop; what runs longer is cancelled.
     pub drain_timeout: Timeout,
+    /// Rows an answer may hold; one more ends it with an error. Default: no limit.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub result_rows: Option<u64>,
+    /// Bytes an answer may hold, as its columns lie in memory; more end it with an error. Default: no limit.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub result_bytes: Option<ByteSize>,
+    /// Bytes one statement may read from storage. One whose scans would read more (as `EXPLAIN` tells it) does not begin; one that
+    /// has read more is stopped. Default: no limit.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub scanned_bytes: Option<ByteSize>,
     /// Longest statement text, bytes.
     pub statement_text: ByteSize,
     /// Partitions one query is cut into. Default: the number of cores.
@@ -278,7 +292,12 @@ impl Default for Limits {
             spill: ByteSize(32 << 30),
             spill_folder: None,
             concurrent_queries: 16,
+            queries_per_principal: 12,
             queued_queries: 256,
+            queued_per_principal: 128,
+            result_rows: None,
+            result_bytes: None,
+            scanned_bytes: None,
             statement_timeout: Timeout(Duration::from_secs(300)),
             drain_timeout: Timeout(Duration::from_secs(30)),
             statement_text: ByteSize(1 << 20),

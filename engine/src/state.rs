@@ -28,8 +28,8 @@ use crate::error::Result;
 use crate::postgres::Server;
 use crate::settings::Settings;
 
-pub(crate) use queries::product_of;
 pub use queries::{Consumer, LoggedQuery};
+pub(crate) use queries::{count, product_of};
 
 /// The state database of a mesh; versioned by migrations.
 #[derive(Debug)]

@@ -106,7 +106,18 @@ pub const ANALYST: &str = "analyst@analytics,commerce-engineering";
 /// [`Error::BadOptions`] for a scale that is not positive; [`Error::File`] when the folder cannot be written or has a `mesh.yaml`;
 /// those of the stores.
 pub async fn write_mesh(dir: &Path, options: &Options) -> Result<Mesh> {
+    write_mesh_telling(dir, options, &|_, _| ()).await
+}
+
+/// The same, and tells what is being written.
+///
+/// - `told`: is called before each group of files with how many of [`products`] are written, and which is next.
+///
+/// # Errors
+/// As [`write_mesh`].
+pub async fn write_mesh_telling(dir: &Path, options: &Options, told: &Told<'_>) -> Result<Mesh> {
     check(options)?;
+    let mut number = 0;
     let domains = domains(options);
     make_folder(dir)?;
     let documents = document::all(options, &domains);
@@ -114,7 +125,7 @@ pub async fn write_mesh(dir: &Path, options: &Options) -> Result<Mesh> {
         write(&dir.join(name), text)?;
     }
     for domain in &domains {
-        write_domain(dir, domain, options).await?;
+        write_domain(dir, domain, options, &mut number, told).await?;
     }
     let contracts = documents.contracts.iter().map(|(name, text)| {
         let path = dir.join("contracts").join(name);
@@ -125,6 +136,19 @@ pub async fn write_mesh(dir: &Path, options: &Options) -> Result<Mesh> {
     write(&dir.join("mesh.yaml"), &documents.mesh)?;
     let domains = domains.into_iter().map(str::to_owned).collect();
     Ok(Mesh { dir: dir.to_owned(), domains, contracts, registrar: registrar() })
+}
+
+/// Hears what is being written: how many are done, and the name of the next.
+pub type Told<'a> = dyn Fn(usize, &str) + Send + Sync + 'a;
+
+/// How many groups of files a mesh has: each domain's of the shop, each table of TPC-H.
+pub fn products(options: &Options) -> usize {
+    domains(options).into_iter().map(|domain| of_domain(domain, options)).sum()
+}
+
+fn of_domain(domain: &str, options: &Options) -> usize {
+    let tables = tpch::Table::ALL.into_iter().filter(|table| table.domain() == domain).count();
+    usize::from(options.orders.is_some()) + if options.scale.is_some() { tables } else { 0 }
 }
 
 /// Writes the data of every domain below `prefix` of `store`: `<prefix>/<domain>/<product>/…`.
@@ -144,12 +168,26 @@ pub async fn write_data(store: &Arc<dyn ObjectStore>, prefix: &ObjectPath, optio
 /// # Errors
 /// As [`write_mesh`].
 pub async fn write_domain_data(files: &Files, domain: &str, options: &Options) -> Result<()> {
+    write_telling(files, domain, options, &mut 0, &|_, _| ()).await
+}
+
+async fn write_telling(
+    files: &Files,
+    domain: &str,
+    options: &Options,
+    number: &mut usize,
+    told: &Told<'_>,
+) -> Result<()> {
     if let Some(orders) = options.orders {
+        told(*number, domain);
+        *number += 1;
         shop::write_domain(files, domain, shop::Size { orders, files_per_table: options.files_per_table }).await?;
     }
     let Some(scale) = options.scale else { return Ok(()) };
     let size = tpch::Size { scale, files_per_table: options.files_per_table };
     for table in tpch::Table::ALL.into_iter().filter(|table| table.domain() == domain) {
+        told(*number, &format!("{domain}.{}", table.name()));
+        *number += 1;
         let written = tpch::write_table(files, table, size).await?;
         if options.delta {
             tpch::write_delta(files, table, &written).await?;
@@ -164,7 +202,7 @@ pub fn registrar() -> String {
     format!("registrar@{}", teams.join(","))
 }
 
-async fn write_domain(dir: &Path, domain: &str, options: &Options) -> Result<()> {
+async fn write_domain(dir: &Path, domain: &str, options: &Options, number: &mut usize, told: &Told<'_>) -> Result<()> {
     let files = match options.places.get(domain) {
         Some(place) => Files::new(Arc::clone(&place.store), place.prefix.clone()),
         None => {
@@ -173,7 +211,7 @@ async fn write_domain(dir: &Path, domain: &str, options: &Options) -> Result<()>
             Files::new(Arc::new(LocalFileSystem::new_with_prefix(&data)?), ObjectPath::default())
         }
     };
-    write_domain_data(&files, domain, options).await
+    write_telling(&files, domain, options, number, told).await
 }
 
 /// Makes the folders that no file is written into.

@@ -94,6 +94,13 @@ pub(crate) fn all() -> Vec<Suite> {
         suite("server", "TLS, drain, health, metrics, traces", &[Need::Python], Work::CommandLine("server::")),
         suite("tpch", "22 queries over Parquet and Delta", &[], Work::CommandLine("tpch::")),
         suite("stores", "two domains, two stores, counted bytes", &[Need::S3Server], Work::CommandLine("stores::")),
+        suite("costs", "EXPLAIN ANALYZE against a counting proxy", &[Need::S3Server], Work::CommandLine("costs::")),
+        suite(
+            "differential",
+            "random tables and statements against DuckDB",
+            &[Need::Python],
+            Work::CommandLine("differential::"),
+        ),
         suite("adbc", "the real ADBC driver", &[Need::Python, Need::S3Server], Work::CommandLine("adbc::")),
         suite("doc-tests", "examples in the documentation", &[], Work::DocTests),
         suite("lint", "clippy, warnings as errors", &[], Work::Lint),
@@ -186,7 +193,7 @@ impl Run {
 }
 
 /// Modules of the command line's integration tests that are suites of their own.
-const LONG_MODULES: [&str; 4] = ["server::", "tpch::", "stores::", "adbc::"];
+const LONG_MODULES: [&str; 6] = ["server::", "tpch::", "stores::", "costs::", "differential::", "adbc::"];
 
 /// Runs the chosen suites and prints one line for each.
 ///

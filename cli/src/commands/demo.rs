@@ -25,6 +25,7 @@ use self::folder::{Folder, State};
 use super::register::{register_all, tasks};
 use crate::args::{Demo, Format, Global};
 use crate::failure::{self, Fault, Outcome};
+use crate::output::progress::Progress;
 use crate::output::{Output, units};
 use crate::session::Session;
 
@@ -95,23 +96,31 @@ async fn make(folder: &Folder<'_>, scale: f64, global: &Global, output: &Output)
     progress(output, &format!("making a mesh in {} (TPC-H scale {scale})", folder.path().display()));
     folder.begin(scale)?;
     let options = demo::Options { scale: Some(scale), ..demo::Options::default() };
-    let mesh = demo::write_mesh(folder.path(), &options)
-        .await
-        .map_err(|error| failure::internal("making the demo's mesh", error))?;
-    register(&mesh, folder.path(), global).await?;
+    let mesh = write(folder, &options, output).await?;
+    register(&mesh, folder.path(), global, output).await?;
     folder.finish(scale)?;
     let contracts = units::count(mesh.contracts.len() as u64, "contract");
     progress(output, &format!("made it and registered {contracts} in {}", units::seconds(started.elapsed())));
     Ok(())
 }
 
+/// Writes documents and data, and tells which product is being written.
+async fn write(folder: &Folder<'_>, options: &demo::Options, output: &Output) -> Outcome<Mesh> {
+    let progress = Progress::steps(output, demo::products(options) as u64);
+    let told = |number: usize, product: &str| progress.step(number as u64, || format!("writing {product}"));
+    demo::write_mesh_telling(folder.path(), options, &told)
+        .await
+        .map_err(|error| failure::internal("making the demo's mesh", error))
+}
+
 /// Registers every contract of the mesh.
-async fn register(mesh: &Mesh, dir: &Path, global: &Global) -> Outcome {
+async fn register(mesh: &Mesh, dir: &Path, global: &Global, output: &Output) -> Outcome {
     let session = Session::open_at(&without_settings(global), dir.to_path_buf()).await?;
     let registrar = Principal::parse(&mesh.registrar)
         .map_err(|text| failure::unusable("the demo's registrar", text, "This is a defect of the demo."))?;
     let tasks = tasks(&mesh.contracts, None, false)?;
-    for (_, result) in register_all(&session, tasks, |_| registrar.clone()).await {
+    let progress = Progress::steps(output, tasks.len() as u64);
+    for (_, result) in register_all(&session, tasks, |_| registrar.clone(), Some(&progress)).await {
         result?;
     }
     Ok(())

@@ -18,6 +18,7 @@ use serde_json::json;
 use super::files;
 use crate::args::{Format, Global, Register};
 use crate::failure::{self, Fault, Outcome};
+use crate::output::progress::Progress;
 use crate::output::units::count;
 use crate::output::{Output, Style};
 use crate::session::Session;
@@ -42,7 +43,9 @@ pub(crate) async fn run(args: &Register, global: &Global, output: &Output) -> Ou
         return Err(failure::unusable("--storage", "one location cannot hold several products", hint));
     }
     let session = Session::open(global).await?;
-    let results = register_all(&session, tasks, |_| session.principal.clone()).await;
+    let progress = (tasks.len() > 1).then(|| Progress::steps(output, tasks.len() as u64));
+    let results = register_all(&session, tasks, |_| session.principal.clone(), progress.as_ref()).await;
+    drop(progress);
     report(&results, output)
 }
 
@@ -75,10 +78,12 @@ pub(crate) type Done = (String, Result<Registered, Error>);
 /// Registers one after the other. A view that misses another one waits for it, as long as anything moves.
 ///
 /// - `who`: the principal for a file.
+/// - `progress`: counts the files that are done.
 pub(crate) async fn register_all(
     session: &Session,
     tasks: Vec<Task>,
     who: impl Fn(&Task) -> Principal + Send + Sync,
+    progress: Option<&Progress>,
 ) -> Vec<Done> {
     let mut done = Vec::with_capacity(tasks.len());
     let mut waiting = tasks;
@@ -86,6 +91,9 @@ pub(crate) async fn register_all(
         let before = waiting.len();
         let mut missing = Vec::new();
         for task in waiting {
+            if let Some(progress) = progress {
+                progress.step(done.len() as u64, || format!("registering {}", task.registration.file));
+            }
             let ctx = QueryContext::new(who(&task));
             match session.engine.register(&ctx, &task.registration).await {
                 Err(error) if task.depends && error.kind() == Kind::NotFound => missing.push((task, error)),

@@ -18,12 +18,14 @@ use std::io::{IsTerminal as _, Read as _};
 use std::path::Path;
 use std::time::Instant;
 
+use arrow::array::RecordBatch;
 use futures::StreamExt as _;
 use meshweave_engine::{Answer, Error, QueryContext, Statement};
 
 use self::footer::Footer;
 use crate::args::{Format, Global, Sql};
 use crate::failure::{self, Fault, Outcome};
+use crate::output::progress::{self, Progress};
 use crate::output::records::Records;
 use crate::output::sink::Sink;
 use crate::output::table::Table;
@@ -70,12 +72,17 @@ async fn answer(
     output: &Output,
 ) -> Outcome {
     let started = Instant::now();
+    let progress = how.out.map(|_| Progress::open(output));
+    if let Some(progress) = &progress {
+        progress.tell(|| "planning".to_owned());
+    }
     let answer = session.engine.query(ctx, statement).await.map_err(|error| Fault::in_query(error, ctx))?;
     let footer = Footer::new(&answer, started);
     let rows = match (how.format, how.out) {
-        (Format::Table, out) => table(answer, how.max_rows, out, output).await?,
-        (format, out) => stream(answer, format, out).await?,
+        (Format::Table, out) => table(answer, how.max_rows, out, output, progress.as_ref()).await?,
+        (format, out) => stream(answer, format, out, progress.as_ref()).await?,
     };
+    drop(progress);
     if how.told {
         output.note(&footer.text(rows, output.error_style()));
     }
@@ -94,7 +101,7 @@ fn text(args: &Sql) -> Outcome<String> {
     if typed.trim().is_empty() {
         return Err(Error::invalid_query_hint("the statement is empty", "Try `SELECT * FROM mesh.products`.").into());
     }
-    Ok(if args.explain { explained(&typed) } else { typed })
+    Ok(if args.explain { explained(&typed, args.analyze) } else { typed })
 }
 
 fn stdin() -> Outcome<String> {
@@ -105,9 +112,15 @@ fn stdin() -> Outcome<String> {
 }
 
 /// The statement that shows the plan of this one; one that already does stays as it is.
-fn explained(sql: &str) -> String {
+///
+/// - `analyze`: whether it is run as well, and measured.
+fn explained(sql: &str, analyze: bool) -> String {
     let first = sql.split_whitespace().next().unwrap_or_default();
-    if first.eq_ignore_ascii_case("explain") { sql.to_owned() } else { format!("EXPLAIN {sql}") }
+    match (first.eq_ignore_ascii_case("explain"), analyze) {
+        (true, _) => sql.to_owned(),
+        (false, true) => format!("EXPLAIN ANALYZE {sql}"),
+        (false, false) => format!("EXPLAIN {sql}"),
+    }
 }
 
 fn refuse_binary_on_a_terminal(format: Format, out: Option<&Path>) -> Outcome {
@@ -129,14 +142,20 @@ fn context(session: &Session, args: &Sql) -> QueryContext {
 }
 
 /// Shows the answer as a table; gives its rows in all.
-async fn table(mut answer: Answer, max_rows: usize, out: Option<&Path>, output: &Output) -> Outcome<u64> {
+async fn table(
+    mut answer: Answer,
+    max_rows: usize,
+    out: Option<&Path>,
+    output: &Output,
+    progress: Option<&Progress>,
+) -> Outcome<u64> {
     // The file is opened first: a path that cannot be written must not cost a query.
     let file = out.map(Sink::file).transpose()?;
     let plan = is_plan(&answer);
     let mut table = Table::new(&answer.schema, if plan { 0 } else { max_rows });
     let mut texts = String::new();
-    while let Some(batch) = answer.stream.next().await {
-        let batch = batch.map_err(|error| Fault::in_query(error.into(), &answer.context))?;
+    while let Some(batch) = next(&mut answer, progress).await {
+        let batch = batch?;
         if plan {
             texts.push_str(&plan_text(&batch, output)?);
             continue;
@@ -159,6 +178,26 @@ async fn table(mut answer: Answer, max_rows: usize, out: Option<&Path>, output: 
     Ok(table.total())
 }
 
+/// The next batch; meanwhile the progress tells what was taken and read so far.
+async fn next(answer: &mut Answer, progress: Option<&Progress>) -> Option<Outcome<RecordBatch>> {
+    let Answer { stream, usage, context, .. } = answer;
+    let told = || {
+        let (rows, read) = (usage.taken_rows(), units::bytes(usage.bytes()));
+        format!("{} · {read} read in {}", units::count(rows, "row"), units::count(usage.requests(), "request"))
+    };
+    let batch = match progress.filter(|progress| progress.is_seen()) {
+        None => stream.next().await,
+        Some(progress) => loop {
+            let next = tokio::time::timeout(progress::EVERY, stream.next()).await;
+            progress.tell(told);
+            if let Ok(batch) = next {
+                break batch;
+            }
+        },
+    };
+    batch.map(|batch| batch.map_err(|error| Fault::in_query(error.into(), context)))
+}
+
 /// Whether the answer is that of an `EXPLAIN`: texts of several lines, which a table would break.
 fn is_plan(answer: &Answer) -> bool {
     let names: Vec<_> = answer.schema.fields().iter().map(|field| field.name().as_str()).collect();
@@ -166,7 +205,7 @@ fn is_plan(answer: &Answer) -> bool {
 }
 
 /// Each plan under its title.
-fn plan_text(batch: &arrow::array::RecordBatch, output: &Output) -> Outcome<String> {
+fn plan_text(batch: &RecordBatch, output: &Output) -> Outcome<String> {
     use arrow::util::display::array_value_to_string;
     let shown = |error| failure::internal("showing the plan", error);
     let mut text = String::new();
@@ -179,12 +218,12 @@ fn plan_text(batch: &arrow::array::RecordBatch, output: &Output) -> Outcome<Stri
 }
 
 /// Writes the answer batch by batch; gives its rows.
-async fn stream(mut answer: Answer, format: Format, out: Option<&Path>) -> Outcome<u64> {
+async fn stream(mut answer: Answer, format: Format, out: Option<&Path>, progress: Option<&Progress>) -> Outcome<u64> {
     let sink = out.map_or_else(|| Ok(Sink::stdout()), Sink::file)?;
     let mut records = Records::open(format, &answer.schema, sink)?;
     let mut rows = 0;
-    while let Some(batch) = answer.stream.next().await {
-        let batch = batch.map_err(|error| Fault::in_query(error.into(), &answer.context))?;
+    while let Some(batch) = next(&mut answer, progress).await {
+        let batch = batch?;
         rows += batch.num_rows() as u64;
         records.write(&batch)?;
     }
@@ -198,7 +237,8 @@ mod tests {
 
     #[test]
     fn a_statement_is_explained_once() {
-        assert_eq!(explained("SELECT 1"), "EXPLAIN SELECT 1");
-        assert_eq!(explained(" explain SELECT 1"), " explain SELECT 1");
+        assert_eq!(explained("SELECT 1", false), "EXPLAIN SELECT 1");
+        assert_eq!(explained("SELECT 1", true), "EXPLAIN ANALYZE SELECT 1");
+        assert_eq!(explained(" explain SELECT 1", true), " explain SELECT 1");
     }
 }

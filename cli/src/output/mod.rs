@@ -7,6 +7,7 @@
 //!
 //! Start reading at [`Output`].
 
+pub(crate) mod progress;
 pub(crate) mod records;
 pub(crate) mod sink;
 mod style;

@@ -23,7 +23,7 @@ fn rows(ran: &crate::meshweave::Ran) -> Value {
 }
 
 /// A running server; stopped by its pid.
-struct Server(Child);
+pub(crate) struct Server(pub(crate) Child);
 
 impl Drop for Server {
     fn drop(&mut self) {

@@ -9,10 +9,14 @@
 )]
 
 mod adbc;
+mod captures;
 mod check;
+mod costs;
 mod demo;
+mod differential;
 mod formats;
 mod init;
+mod limits;
 mod mesh;
 mod meshweave;
 mod names;
@@ -20,8 +24,10 @@ mod places;
 mod plan;
 mod plans;
 mod processes;
+mod progress;
 mod register;
 mod rows;
+mod screen;
 mod search;
 mod serve;
 mod server;

@@ -2,12 +2,13 @@
 //!
 //! Start reading at [`QueryLog::hand_in`].
 
-use std::collections::VecDeque;
+use std::collections::{HashSet, VecDeque};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
 
+use super::live::Live;
 use super::metrics::Metrics;
 use super::record::QueryRecord;
 use crate::error::Result;
@@ -15,6 +16,8 @@ use crate::state::{LoggedQuery, StateStore};
 
 /// Records written in one transaction.
 const AT_ONCE: usize = 256;
+/// Newest records among which those are looked for that ended while the log was read.
+const ENDED_MEANWHILE: usize = 10_000;
 /// Time after which records that could not be written are tried again, when nobody hands in another.
 const AGAIN: Duration = Duration::from_secs(5);
 
@@ -25,6 +28,8 @@ pub(crate) struct QueryLog {
     queue_length: usize,
     queue: OnceLock<mpsc::Sender<Message>>,
     metrics: Arc<Metrics>,
+    /// The queries of this process that run or wait now.
+    pub(super) live: Arc<Live>,
 }
 
 /// What the writer is told.
@@ -39,7 +44,8 @@ impl QueryLog {
     /// - `queue_length`: records that may wait for the database.
     /// - `metrics`: where queries and lost records are counted.
     pub(crate) fn new(state: Arc<StateStore>, queue_length: usize, metrics: Arc<Metrics>) -> Self {
-        Self { state, queue_length: queue_length.max(1), queue: OnceLock::new(), metrics }
+        let queue_length = queue_length.max(1);
+        Self { state, queue_length, queue: OnceLock::new(), metrics, live: Arc::default() }
     }
 
     /// The numbers of the process.
@@ -70,10 +76,17 @@ impl QueryLog {
         }
     }
 
-    /// The queries that are remembered, those that just ended too; see [`StateStore::queries`].
+    /// The queries that run or wait, then those that are remembered; those that just ended too. See [`StateStore::queries`].
     pub(crate) async fn queries(&self, principal: &str, products: &[String]) -> Result<Vec<LoggedQuery>> {
+        // Looked at first: a query that ends meanwhile is in both, and never in none.
+        let mut all = self.live.queries(principal, products);
         self.flush().await;
-        self.state.queries(principal, products).await
+        let ended = self.state.queries(principal, products).await?;
+        let key = |query: &LoggedQuery| (query.query_id.clone(), query.started_at);
+        let have_ended: HashSet<_> = ended.iter().take(ENDED_MEANWHILE).map(key).collect();
+        all.retain(|query| !have_ended.contains(&key(query)));
+        all.extend(ended);
+        Ok(all)
     }
 
     /// Waits until everything that was handed in is written, or was tried in vain.

@@ -1,4 +1,4 @@
-//! What is known of queries that ran: one record each, kept in the state database for a while.
+//! What is known of queries: one record for each that ended, kept in the state database for a while; those that run or wait now.
 //!
 //! In: the end of every query, whichever way it came. Out: rows of `mesh.queries`, who uses a product, and the process's numbers.
 //! Holds always:
@@ -8,6 +8,7 @@
 //!
 //! Start reading at [`log::QueryLog`].
 
+pub(crate) mod live;
 pub(crate) mod log;
 pub mod metrics;
 pub(crate) mod record;

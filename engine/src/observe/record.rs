@@ -13,6 +13,7 @@ use uuid::Uuid;
 
 use crate::context::{QueryContext, Usage};
 use crate::error::{Error, Kind};
+use crate::observe::live::{LiveQuery, Shown};
 use crate::observe::log::QueryLog;
 use crate::observe::metrics::{Ended, Held};
 use crate::version::VersionVector;
@@ -37,6 +38,12 @@ pub(crate) struct QueryRecord {
     pub(crate) rows_read: u64,
     pub(crate) bytes: u64,
     pub(crate) requests: u64,
+    /// The most memory that its operators held at a time, bytes.
+    pub(crate) memory: u64,
+    /// Bytes that its operators wrote to disk.
+    pub(crate) spilled: u64,
+    /// How long it waited for a place.
+    pub(crate) waited: Duration,
     pub(crate) outcome: Outcome,
     /// The kind and the text of the error.
     pub(crate) error: Option<(Kind, String)>,
@@ -64,7 +71,8 @@ impl Outcome {
     }
 }
 
-/// Follows one query; its record is handed in when it is dropped, whatever happened.
+/// Follows one query; its record is handed in when it is dropped, whatever happened. From the moment that it is to run until
+/// then it is told as one that runs or waits.
 ///
 /// A statement that was only planned leaves no record, unless planning failed.
 #[derive(Debug)]
@@ -75,6 +83,7 @@ pub(crate) struct Recorder {
     record: QueryRecord,
     /// Whether there is something to tell: it ran, or it failed.
     told: bool,
+    live: Option<Shown>,
     /// Counts it among those that run.
     running: Option<Held>,
     /// Its whole way; the steps are its children.
@@ -95,6 +104,9 @@ impl Recorder {
             rows_read: 0,
             bytes: 0,
             requests: 0,
+            memory: 0,
+            spilled: 0,
+            waited: Duration::ZERO,
             outcome: Outcome::Dropped,
             error: None,
         };
@@ -104,6 +116,7 @@ impl Recorder {
             since: Instant::now(),
             record,
             told: false,
+            live: None,
             running: None,
             span: tracing::info_span!(
                 "query",
@@ -138,11 +151,13 @@ impl Recorder {
     pub(crate) fn runs(&mut self, versions: &VersionVector) {
         self.record.versions = versions.clone();
         self.told = true;
+        let query = LiveQuery { record: self.record.clone(), since: self.since, usage: Arc::clone(&self.usage) };
+        self.live = Some(self.log.live.show(query));
     }
 
     /// Rows of the answer were taken.
     pub(crate) fn add_rows(&mut self, rows: usize) {
-        self.record.rows += rows as u64;
+        self.usage.add_taken_rows(rows as u64);
     }
 
     pub(crate) fn finished(&mut self) {
@@ -164,12 +179,28 @@ impl Drop for Recorder {
         if !self.told {
             return;
         }
-        let mut record = self.record.clone();
-        record.duration = self.since.elapsed();
-        (record.rows_read, record.bytes, record.requests) =
-            (self.usage.rows(), self.usage.bytes(), self.usage.requests());
+        let record = self.record.clone().now(self.since, &self.usage);
         self.count(&record);
         self.log.hand_in(record);
+        // Only now: who looks in between sees it twice rather than not at all, and tells it once.
+        self.live = None;
+    }
+}
+
+impl QueryRecord {
+    /// With what was used up to now.
+    pub(super) fn now(self, since: Instant, usage: &Usage) -> Self {
+        Self {
+            duration: since.elapsed(),
+            rows: usage.taken_rows(),
+            rows_read: usage.rows(),
+            bytes: usage.bytes(),
+            requests: usage.requests(),
+            memory: usage.most_memory_bytes(),
+            spilled: usage.spilled_bytes(),
+            waited: usage.waited(),
+            ..self
+        }
     }
 }
 
@@ -179,7 +210,7 @@ impl Recorder {
         if !self.told {
             return;
         }
-        self.span.record("outcome", self.record.outcome.word()).record("rows", self.record.rows);
+        self.span.record("outcome", self.record.outcome.word()).record("rows", self.usage.taken_rows());
         if let Some((kind, _)) = &self.record.error {
             self.span.record("error.kind", kind.word()).record("otel.status_code", "ERROR");
         }

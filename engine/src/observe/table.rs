@@ -1,4 +1,4 @@
-//! `mesh.queries`: the query log as a table.
+//! `mesh.queries`: the query log as a table, the queries that run or wait now first.
 //!
 //! Holds always: a caller sees own queries, and those that read a product of the caller's teams; of the latter who asked and
 //! what it cost, without what would tell of other products: the statement, the error, their names and versions.
@@ -88,6 +88,10 @@ impl Queries {
             count(|row| row.rows_read),
             count(|row| row.bytes),
             count(|row| row.requests),
+            count(|row| row.memory),
+            count(|row| row.spilled),
+            Arc::new(rows.iter().map(|row| row.waited.as_secs_f64() * 1e3).collect::<Float64Array>()),
+            Arc::new(rows.iter().map(|row| row.position).collect::<Int64Array>()),
             text(|row| Some(&row.outcome)),
             text(|row| row.error_kind.as_deref()),
             own_text(|row| row.error.as_deref()),

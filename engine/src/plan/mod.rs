@@ -9,6 +9,7 @@
 //!
 //! Start reading at [`plan`].
 
+mod analyze;
 mod columns;
 mod decide;
 mod explain;
@@ -37,11 +38,13 @@ use tracing::{Instrument as _, Span, info_span};
 use crate::catalog::CatalogSnapshot;
 use crate::context::QueryContext;
 use crate::engine::{Engine, Planned, Statement, StatementInfo};
-use crate::error::{Error, Failure, Result};
+use crate::error::{Error, Failure, Kind, Result};
 use crate::observe::record::Recorder;
-use crate::run::Runnable;
 use crate::run::session::Tables;
+use crate::run::{self, Head, ResultLimits, Runnable};
 use crate::version::VersionVector;
+use analyze::Watched;
+pub(crate) use analyze::{Measured, spilled};
 use decide::Decisions;
 use names::{Resolution, Resolver, Scope, Target};
 use parse::{Listing, Request};
@@ -57,9 +60,10 @@ pub(crate) async fn plan(
     statement: &Statement,
     pins: Option<&VersionVector>,
 ) -> Result<Planned> {
-    let ctx = ctx.clone().with_timeout(engine.settings.limits.statement_timeout.0);
+    let limits = &engine.settings.limits;
+    let mut ctx = ctx.clone().with_timeout(limits.statement_timeout.0);
+    ctx.usage = Arc::new(ctx.usage.statement(limits.scanned_bytes, &engine.metrics.traffic));
     engine.log.start();
-    ctx.usage.add_to(&engine.metrics.traffic);
     let mut recorder = Recorder::new(&engine.log, &ctx, &statement.sql);
     let work = Box::pin(planned(engine, &ctx, statement, pins).instrument(recorder.span().clone()));
     match ctx.bounded(work).await {
@@ -68,6 +72,9 @@ pub(crate) async fn plan(
             Ok(Planned::new(Arc::clone(&engine.runtime), runnable, recorder, rows))
         }
         Err(error) => {
+            // The limit on what may be read, where its error came back as another.
+            let reached = ctx.usage.may_read().err().filter(|_| error.kind() != Kind::Cancelled);
+            let error = reached.unwrap_or(error);
             recorder.failed(&error);
             Err(error)
         }
@@ -91,8 +98,14 @@ async fn planned(
     let ours = |error| Error::from_datafusion(error, &products);
 
     let state = engine.runtime.template.planning();
+    let keys: Vec<String> = pinned.entries.iter().map(|entry| entry.key.clone()).collect();
+    let scans = analyze::Scans::default();
+    let providers = match parse::analyzes(&resolution.scope.statement) {
+        true => pinned.providers.into_iter().zip(&keys).map(|(table, key)| Watched::new(table, key, &scans)).collect(),
+        false => pinned.providers,
+    };
     let optimized = planning.in_scope(|| {
-        let logical = logical(&state, &mut resolution, &pinned.providers)?;
+        let logical = logical(&state, &mut resolution, &providers)?;
         let bound = parameters::bind(logical, &resolution.scope.parameters, &statement.parameters)?;
         state.optimize(&bound).map_err(ours)
     })?;
@@ -103,11 +116,21 @@ async fn planned(
     let reports = ctx.scans.reports().split_off(reports_before);
     let mut rows = explain::views(&resolution);
     rows.extend(explain::rows(&pinned.entries, &reports));
-    let explains = matches!(optimized, LogicalPlan::Explain(_) | LogicalPlan::Analyze(_));
-    let head = if explains { explain::batch(&schema, &rows)? } else { None };
-    let task = engine.runtime.template.task(&state, pinned.stores);
+    let (plan, counted) = run::counted(physical).map_err(ours)?;
+    let runs = !matches!(optimized, LogicalPlan::Explain(_));
+    let (head, limits) = match counted {
+        Some(count) => {
+            let measured = Measured { given: rows.clone(), keys, scans, rows: count };
+            (Head::Measured(measured), ResultLimits::default())
+        }
+        None if runs => (Head::None, ResultLimits::new(&engine.settings.limits)),
+        None => (explain::batch(&schema, &rows)?.map_or(Head::None, Head::Ready), ResultLimits::default()),
+    };
+    let scan_bytes = if runs { reports.iter().map(|report| report.bytes_kept).sum() } else { 0 };
+    let task = engine.runtime.template.task(&state, pinned.stores, &ctx.usage);
     let versions = pinned.versions;
-    let runnable = Runnable { ctx: ctx.clone(), schema, plan: physical, task, versions, head, products };
+    let ctx = ctx.clone();
+    let runnable = Runnable { ctx, schema, plan, task, versions, head, scan_bytes, limits, products };
     Ok((runnable, rows))
 }
 

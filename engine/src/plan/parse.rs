@@ -110,6 +110,11 @@ pub(super) fn query_mut(statement: &mut DfStatement) -> Option<&mut SqlStatement
     }
 }
 
+/// Whether a statement is an `EXPLAIN` that runs what it explains.
+pub(super) fn analyzes(statement: &DfStatement) -> bool {
+    matches!(statement, DfStatement::Explain(explain) if explain.options.analyze)
+}
+
 fn syntax(error: DataFusionError, as_of: &[AsOf]) -> Error {
     let text = match error {
         DataFusionError::SQL(error, _) => error.to_string(),

@@ -113,13 +113,14 @@ impl Pinner<'_> {
         let port = port(wanted)?;
         let connector = self.connectors.of(&port.spec.format)?;
         let as_of = self.as_of(wanted, key, connector.as_ref()).await?;
-        let pinned = connector.pin(self.ctx, &port, &as_of).await?;
+        let ctx = &self.ctx.for_product(key);
+        let pinned = connector.pin(ctx, &port, &as_of).await?;
         if let (Version::Manifest(hash), Some(text)) = (&pinned.version, &pinned.manifest)
             && !matches!(as_of, AsOf::Recorded { .. })
         {
             self.state.put_manifest(hash, text).await?;
         }
-        let opened = connector.open(self.ctx, &port, &pinned).await?;
+        let opened = connector.open(ctx, &port, &pinned).await?;
         Ok((pinned, opened, connector.format()))
     }
 

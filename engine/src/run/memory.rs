@@ -2,7 +2,7 @@
 //!
 //! Holds always:
 //! - the limit holds over all queries together, and operators that can spill share it fairly;
-//! - what a query reserves is counted apart, so that it can be seen to return to zero.
+//! - what a query reserves is counted apart, so that it can be seen to return to zero; the most of it is remembered.
 //!
 //! Start reading at [`QueryPool`].
 
@@ -17,6 +17,7 @@ use datafusion::execution::memory_pool::{
     FairSpillPool, MemoryConsumer, MemoryLimit, MemoryPool, MemoryReservation, TrackConsumersPool,
 };
 
+use crate::context::Usage;
 use crate::settings::Limits;
 
 /// The process's pool: fair among operators that can spill; a refusal names the largest consumers.
@@ -41,11 +42,18 @@ pub(super) fn spill(limits: &Limits) -> DfResult<Arc<DiskManager>> {
 pub(super) struct QueryPool {
     process: Arc<dyn MemoryPool>,
     held_bytes: AtomicUsize,
+    usage: Arc<Usage>,
 }
 
 impl QueryPool {
-    pub(super) fn new(process: Arc<dyn MemoryPool>) -> Self {
-        Self { process, held_bytes: AtomicUsize::new(0) }
+    /// - `usage`: is told how much the query holds.
+    pub(super) fn new(process: Arc<dyn MemoryPool>, usage: Arc<Usage>) -> Self {
+        Self { process, held_bytes: AtomicUsize::new(0), usage }
+    }
+
+    fn grew(&self, additional: usize) {
+        let held = self.held_bytes.fetch_add(additional, Ordering::Relaxed) + additional;
+        self.usage.holds(held as u64);
     }
 }
 
@@ -71,7 +79,7 @@ impl MemoryPool for QueryPool {
 
     fn grow(&self, reservation: &MemoryReservation, additional: usize) {
         self.process.grow(reservation, additional);
-        self.held_bytes.fetch_add(additional, Ordering::Relaxed);
+        self.grew(additional);
     }
 
     fn shrink(&self, reservation: &MemoryReservation, shrink: usize) {
@@ -81,7 +89,7 @@ impl MemoryPool for QueryPool {
 
     fn try_grow(&self, reservation: &MemoryReservation, additional: usize) -> DfResult<()> {
         self.process.try_grow(reservation, additional)?;
-        self.held_bytes.fetch_add(additional, Ordering::Relaxed);
+        self.grew(additional);
         Ok(())
     }
 

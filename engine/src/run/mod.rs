@@ -2,6 +2,7 @@
 //!
 //! In: a planned statement. Out: an [`Answer`]. Holds always:
 //! - nothing runs before it was admitted, and the place is free again when the stream ends or is dropped;
+//! - what would read more than a statement may, as far as planning knows, is not admitted;
 //! - memory and spill space have one limit for all queries; stores and caches are never shared by path;
 //! - no task outlives the stream it works for.
 //!
@@ -9,6 +10,7 @@
 
 pub(crate) mod admission;
 mod cooperative;
+mod counted;
 mod memory;
 pub(crate) mod session;
 mod stream;
@@ -17,11 +19,9 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Instant;
 
-use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
 use datafusion::physical_plan::{ExecutionPlan, execute_stream};
-use tokio::sync::OwnedSemaphorePermit;
 use tracing::{Instrument as _, Span};
 
 use crate::context::QueryContext;
@@ -30,9 +30,11 @@ use crate::error::{Error, Result};
 use crate::observe::record::Recorder;
 use crate::settings::Settings;
 use crate::version::VersionVector;
-use admission::Admission;
+use admission::{Admission, Place};
+pub(crate) use counted::counted;
 use session::Template;
 use stream::{AnswerStream, Running};
+pub(crate) use stream::{Head, ResultLimits};
 
 /// Runs physical plans: in this process, or on many machines.
 pub trait Executor: fmt::Debug + Send + Sync {
@@ -76,8 +78,12 @@ pub(crate) struct Runnable {
     pub(crate) plan: Arc<dyn ExecutionPlan>,
     pub(crate) task: Arc<TaskContext>,
     pub(crate) versions: VersionVector,
-    /// A batch that goes before the plan's: the first rows of `EXPLAIN`.
-    pub(crate) head: Option<RecordBatch>,
+    /// What goes before the plan's batches: the first rows of `EXPLAIN`.
+    pub(crate) head: Head,
+    /// Bytes that the scans will read at most.
+    pub(crate) scan_bytes: u64,
+    /// How large the answer may be.
+    pub(crate) limits: ResultLimits,
     /// The products that are read, for errors of storage.
     pub(crate) products: Arc<[String]>,
 }
@@ -96,11 +102,11 @@ pub(crate) async fn run(runtime: &Runtime, runnable: Runnable, mut recorder: Rec
             return Err(error);
         }
     };
-    let Runnable { ctx, schema, plan, versions, head, products, .. } = runnable;
+    let Runnable { ctx, schema, plan, versions, head, limits, products, .. } = runnable;
     let usage = Arc::clone(&ctx.usage);
     let execution = tracing::info_span!(parent: &span, "execute");
     let running = Running::new(batches, plan, place, recorder, Arc::clone(&usage), execution);
-    let stream = AnswerStream::new(&ctx, Arc::clone(&schema), head, running, products);
+    let stream = AnswerStream::new(&ctx, Arc::clone(&schema), head, limits, running, products);
     Ok(Answer { schema, stream: Box::pin(stream), versions, usage, context: ctx })
 }
 
@@ -109,7 +115,8 @@ async fn start(
     runnable: &Runnable,
     recorder: &mut Recorder,
     span: &Span,
-) -> Result<(OwnedSemaphorePermit, SendableRecordBatchStream)> {
+) -> Result<(Place, SendableRecordBatchStream)> {
+    runnable.ctx.usage.may_scan(runnable.scan_bytes)?;
     let arrived = Instant::now();
     let admission = tracing::info_span!(parent: span, "admission");
     let place = runtime.admission.enter(&runnable.ctx).instrument(admission).await?;

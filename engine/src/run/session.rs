@@ -34,6 +34,7 @@ use object_store::ObjectStore;
 use parking_lot::RwLock;
 use url::Url;
 
+use crate::context::Usage;
 use crate::error::{Failure, Result};
 use crate::run::cooperative::YieldingJoins;
 use crate::run::memory::{self, QueryPool};
@@ -86,19 +87,21 @@ impl Template {
     /// What a query runs with: its own stores and its own share of the memory.
     ///
     /// - `planned`: the state that planned it.
+    /// - `usage`: is told how much memory the query holds.
     ///
     /// The context knows no functions: a plan that was made in this process holds those that it calls.
     pub(crate) fn task(
         &self,
         planned: &SessionState,
         stores: Vec<(ObjectStoreUrl, Arc<dyn ObjectStore>)>,
+        usage: &Arc<Usage>,
     ) -> Arc<TaskContext> {
         let registry = QueryStores::default();
         for (url, store) in stores {
             registry.register_store(url.as_ref(), store);
         }
         let mut env = self.env.clone();
-        env.memory_pool = Arc::new(QueryPool::new(Arc::clone(&self.pool)));
+        env.memory_pool = Arc::new(QueryPool::new(Arc::clone(&self.pool), Arc::clone(usage)));
         env.object_store_registry = Arc::new(registry);
         let (id, config) = (planned.session_id().to_owned(), planned.config().clone());
         let (scalar, higher_order) = (HashMap::new(), HashMap::new());

@@ -1,6 +1,7 @@
 //! The stream of an answer: our errors, our deadline, and an end that stops the work.
 //!
 //! Holds always:
+//! - an answer that is larger than it may be ends with an error, and never looks complete;
 //! - every error that leaves it is a [`crate::Error`] inside [`DataFusionError::External`];
 //! - after an error, a cancellation or the deadline nothing runs any more, even when nobody polls: the watch drops the work;
 //! - dropping it drops the work, the watch, and the query's place.
@@ -11,7 +12,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
-use arrow::array::{RecordBatch, RecordBatchOptions};
+use arrow::array::{Array as _, ArrayRef, RecordBatch, RecordBatchOptions};
 use arrow::datatypes::SchemaRef;
 use datafusion::common::runtime::SpawnedTask;
 use datafusion::error::{DataFusionError, Result as DfResult};
@@ -19,12 +20,15 @@ use datafusion::execution::{RecordBatchStream, SendableRecordBatchStream};
 use datafusion::physical_plan::ExecutionPlan;
 use futures::Stream;
 use parking_lot::Mutex;
-use tokio::sync::OwnedSemaphorePermit;
 use tracing::Span;
 
 use crate::context::{QueryContext, Usage};
-use crate::error::{Error, Result};
+use crate::error::{Error, Failure, Kind, Result};
 use crate::observe::record::Recorder;
+use crate::plan::{Measured, spilled};
+use crate::settings::Limits;
+
+use super::admission::Place;
 
 /// What runs, shared by the stream and its watch.
 struct Work {
@@ -39,7 +43,7 @@ struct Work {
 pub(super) struct Running {
     batches: SendableRecordBatchStream,
     plan: Arc<dyn ExecutionPlan>,
-    _place: OwnedSemaphorePermit,
+    _place: Place,
     recorder: Recorder,
     usage: Arc<Usage>,
     /// From the first to the last row.
@@ -50,7 +54,7 @@ impl Running {
     pub(super) fn new(
         batches: SendableRecordBatchStream,
         plan: Arc<dyn ExecutionPlan>,
-        place: OwnedSemaphorePermit,
+        place: Place,
         recorder: Recorder,
         usage: Arc<Usage>,
         span: Span,
@@ -60,16 +64,84 @@ impl Running {
 }
 
 impl Drop for Running {
-    /// Counts the rows that the scans produced, before the record of the query is handed in.
+    /// Counts what the plan's nodes have counted, before the record of the query is handed in.
     fn drop(&mut self) {
         self.usage.add_rows(rows_of_scans(self.plan.as_ref()));
+        self.usage.add_spilled(spilled(self.plan.as_ref()));
     }
+}
+
+/// What goes before the batches of the plan.
+#[derive(Debug, Default)]
+pub(crate) enum Head {
+    /// Nothing.
+    #[default]
+    None,
+    /// This batch.
+    Ready(RecordBatch),
+    /// What is measured when the statement has run: the plan's first batch is its last word.
+    Measured(Measured),
+}
+
+/// How large an answer may be, and how large it is so far.
+#[derive(Debug, Default)]
+pub(crate) struct ResultLimits {
+    rows: Option<u64>,
+    bytes: Option<u64>,
+    rows_given: u64,
+    bytes_given: u64,
+}
+
+impl ResultLimits {
+    /// As the settings say.
+    pub(crate) fn new(limits: &Limits) -> Self {
+        Self { rows: limits.result_rows, bytes: limits.result_bytes.map(|bytes| bytes.0), ..Self::default() }
+    }
+
+    /// Takes one more batch.
+    ///
+    /// # Errors
+    /// [`Failure::Exhausted`] when the answer is larger with it than it may be.
+    fn take(&mut self, batch: &RecordBatch) -> Result<()> {
+        self.rows_given += batch.num_rows() as u64;
+        if let Some(limit) = self.rows.filter(|limit| self.rows_given > *limit) {
+            return Err(too_large(format!("{limit} rows"), "limits.result_rows"));
+        }
+        if let Some(limit) = self.bytes {
+            self.bytes_given += bytes_of(batch);
+            if self.bytes_given > limit {
+                return Err(too_large(crate::usage::told(limit), "limits.result_bytes"));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Bytes of a batch as its columns lie in memory, without what its buffers hold for others.
+fn bytes_of(batch: &RecordBatch) -> u64 {
+    let own =
+        |column: &ArrayRef| column.to_data().get_slice_memory_size().unwrap_or_else(|_| column.get_array_memory_size());
+    batch.columns().iter().map(own).sum::<usize>() as u64
+}
+
+fn too_large(limit: String, setting: &str) -> Error {
+    Failure::Exhausted {
+        message: format!("the answer holds more than {limit}, the limit of {setting}"),
+        hint: Some(
+            "Select less: add a filter, an aggregate or a LIMIT; what came before this error is not the whole answer."
+                .to_owned(),
+        ),
+    }
+    .into()
 }
 
 /// The batches of one answer.
 pub(super) struct AnswerStream {
     schema: SchemaRef,
-    head: Option<RecordBatch>,
+    head: Head,
+    /// A batch that waits behind the head.
+    next: Option<RecordBatch>,
+    limits: ResultLimits,
     work: Arc<Mutex<Work>>,
     products: Arc<[String]>,
     _watch: SpawnedTask<()>,
@@ -78,22 +150,24 @@ pub(super) struct AnswerStream {
 impl AnswerStream {
     /// Wraps running work.
     ///
-    /// - `head`: a batch that goes first.
+    /// - `head`: what goes first.
     /// - `products`: what the query reads, to name it when storage fails.
     pub(super) fn new(
         ctx: &QueryContext,
         schema: SchemaRef,
-        head: Option<RecordBatch>,
+        head: Head,
+        limits: ResultLimits,
         running: Running,
         products: Arc<[String]>,
     ) -> Self {
         let work = Arc::new(Mutex::new(Work { running: Some(running), stopped: None, waker: None }));
         let watch = SpawnedTask::spawn(watch(ctx.clone(), Arc::clone(&work)));
-        Self { schema, head, work, products, _watch: watch }
+        Self { schema, head, next: None, limits, work, products, _watch: watch }
     }
 
-    fn next(&self, context: &mut Context<'_>) -> Poll<Option<Result<RecordBatch>>> {
-        let mut work = self.work.lock();
+    fn next(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<RecordBatch>>> {
+        let shared = Arc::clone(&self.work);
+        let mut work = shared.lock();
         if let Some(error) = work.stopped.take() {
             return Poll::Ready(Some(Err(error)));
         }
@@ -102,31 +176,49 @@ impl AnswerStream {
             let _inside = running.span.enter();
             Pin::new(&mut running.batches).poll_next(context)
         };
-        match polled {
+        let outcome = match polled {
             Poll::Pending => {
                 work.waker = Some(context.waker().clone());
-                Poll::Pending
+                return Poll::Pending;
             }
-            Poll::Ready(Some(Ok(batch))) => {
-                running.recorder.add_rows(batch.num_rows());
-                Poll::Ready(Some(conform(batch, &self.schema)))
+            Poll::Ready(Some(Ok(batch))) => self.take(batch, running).map(Some),
+            Poll::Ready(Some(Err(error))) => Err(running.fault(Error::from_datafusion(error, &self.products))),
+            Poll::Ready(None) => Ok(None),
+        };
+        match &outcome {
+            Ok(Some(_)) => return Poll::Ready(outcome.transpose()),
+            Ok(None) => running.recorder.finished(),
+            Err(error) => running.recorder.failed(error),
+        }
+        let done = work.running.take();
+        // What ends is dropped without the lock.
+        drop(work);
+        drop(done);
+        Poll::Ready(outcome.transpose())
+    }
+
+    /// A batch of the plan as it goes out: after what was measured, when that is asked for.
+    fn take(&mut self, batch: RecordBatch, running: &mut Running) -> Result<RecordBatch> {
+        self.limits.take(&batch)?;
+        running.recorder.add_rows(batch.num_rows());
+        let batch = conform(batch, &self.schema)?;
+        let Head::Measured(measured) = std::mem::take(&mut self.head) else { return Ok(batch) };
+        match measured.batch(&self.schema, running.plan.as_ref(), &running.usage)? {
+            Some(head) => {
+                self.next = Some(batch);
+                Ok(head)
             }
-            Poll::Ready(Some(Err(error))) => {
-                let error = Error::from_datafusion(error, &self.products);
-                running.recorder.failed(&error);
-                let done = work.running.take();
-                // What ends is dropped without the lock.
-                drop(work);
-                drop(done);
-                Poll::Ready(Some(Err(error)))
-            }
-            Poll::Ready(None) => {
-                running.recorder.finished();
-                let done = work.running.take();
-                drop(work);
-                drop(done);
-                Poll::Ready(None)
-            }
+            None => Ok(batch),
+        }
+    }
+}
+
+impl Running {
+    /// The error of a plan: that of the limit on what may be read, when it was reached and its error came back as another.
+    fn fault(&self, error: Error) -> Error {
+        match (error.kind(), self.usage.may_read()) {
+            (Kind::Cancelled | Kind::TimedOut, _) | (_, Ok(())) => error,
+            (_, Err(limit)) => limit,
         }
     }
 }
@@ -174,8 +266,12 @@ impl Stream for AnswerStream {
     type Item = DfResult<RecordBatch>;
 
     fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        if let Some(head) = self.head.take() {
-            return Poll::Ready(Some(Ok(head)));
+        if let Some(batch) = self.next.take() {
+            return Poll::Ready(Some(Ok(batch)));
+        }
+        match std::mem::take(&mut self.head) {
+            Head::Ready(head) => return Poll::Ready(Some(Ok(head))),
+            later => self.head = later,
         }
         self.next(context).map(|item| item.map(|batch| batch.map_err(DataFusionError::from)))
     }

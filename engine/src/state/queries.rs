@@ -38,7 +38,15 @@ pub struct LoggedQuery {
     pub bytes: i64,
     /// Requests made to stores.
     pub requests: i64,
-    /// `finished`, `failed`, `cancelled` or `dropped`.
+    /// The most memory that its operators held at a time, bytes.
+    pub memory: i64,
+    /// Bytes that its operators wrote to disk.
+    pub spilled: i64,
+    /// How long it waited for a place.
+    pub waited: Duration,
+    /// Its place in the queue, from 1, while it waits.
+    pub position: Option<i64>,
+    /// `finished`, `failed`, `cancelled` or `dropped`; `running` or `waiting` before its end.
     pub outcome: String,
     /// The kind of the error.
     pub error_kind: Option<String>,
@@ -57,10 +65,10 @@ pub struct Consumer {
     pub last_at: i64,
 }
 
-/// One query: fourteen values, as [`bind_record`] gives them.
+/// One query: seventeen values, as [`bind_record`] gives them.
 const INSERT: &str = "INSERT INTO query (query_id, started_at, duration_us, principal, purpose, statement, versions, rows, \
-     rows_read, bytes, requests, outcome, error_kind, error) \
-     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14) RETURNING seq";
+     rows_read, bytes, requests, memory, spilled, waited_us, outcome, error_kind, error) \
+     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17) RETURNING seq";
 
 /// A statement with the values of [`INSERT`].
 macro_rules! bind_record {
@@ -77,6 +85,9 @@ macro_rules! bind_record {
             .bind(count($record.rows_read))
             .bind(count($record.bytes))
             .bind(count($record.requests))
+            .bind(count($record.memory))
+            .bind(count($record.spilled))
+            .bind(micros($record.waited))
             .bind($record.outcome.word())
             .bind($record.error.as_ref().map(|(kind, _)| kind.word()))
             .bind($record.error.as_ref().map(|(_, said)| text(said)))
@@ -167,7 +178,7 @@ fn text(said: &str) -> Cow<'_, str> {
     if said.contains('\0') { Cow::Owned(said.replace('\0', "\u{FFFD}")) } else { Cow::Borrowed(said) }
 }
 
-fn count(number: u64) -> i64 {
+pub(crate) fn count(number: u64) -> i64 {
     i64::try_from(number).unwrap_or(i64::MAX)
 }
 
@@ -193,6 +204,7 @@ where
     Option<String>: Decode<'r, R::Database> + Type<R::Database>,
 {
     let duration: i64 = row.try_get("duration_us")?;
+    let waited: i64 = row.try_get("waited_us")?;
     Ok(LoggedQuery {
         query_id: row.try_get("query_id")?,
         started_at: row.try_get("started_at")?,
@@ -205,6 +217,10 @@ where
         rows_read: row.try_get("rows_read")?,
         bytes: row.try_get("bytes")?,
         requests: row.try_get("requests")?,
+        memory: row.try_get("memory")?,
+        spilled: row.try_get("spilled")?,
+        waited: Duration::from_micros(waited.unsigned_abs()),
+        position: None,
         outcome: row.try_get("outcome")?,
         error_kind: row.try_get("error_kind")?,
         error: row.try_get("error")?,
@@ -235,6 +251,9 @@ mod tests {
             rows_read: 10,
             bytes: 100,
             requests: 2,
+            memory: 3,
+            spilled: 4,
+            waited: Duration::from_micros(5),
             outcome: Outcome::Finished,
             error: None,
         }
@@ -267,6 +286,10 @@ mod tests {
             assert_eq!(owner, [pair("ann", "failed"), pair("bob", "finished"), pair("ann", "finished")]);
             assert_eq!(whose(state.queries("nobody", &[]).await.unwrap()), []);
             let error = state.queries("ann", &[]).await.unwrap()[0].clone();
+            assert_eq!(
+                (error.memory, error.spilled, error.waited, error.position),
+                (3, 4, Duration::from_micros(5), None)
+            );
             assert_eq!((error.error_kind.as_deref(), error.error.as_deref()), (Some("unavailable"), Some("gone")));
         }
     }

@@ -1,8 +1,9 @@
-//! A store around a store: counts what one query asks of it, and stops when the query is cancelled.
+//! A store around a store: counts what one query asks of it, and stops when the query is cancelled or has read too much.
 //!
 //! Holds always:
 //! - every request is counted before it is sent, every byte when it has come;
-//! - after the cancellation no request is sent, and a pending one returns at once with [`Failure::Cancelled`] inside.
+//! - after the cancellation no request is sent, and a pending one returns at once with [`Failure::Cancelled`] inside;
+//! - more than the statement may read is given to nobody: [`Failure::Exhausted`] comes instead, and no request is sent any more.
 //!
 //! Start reading at [`MeteredStore`].
 
@@ -52,7 +53,7 @@ impl MeteredStore {
     }
 }
 
-/// Our own error inside a store's error, when the query was cancelled.
+/// Our own error inside a store's error: the query was cancelled, or has read too much.
 pub fn cancelled(error: &object_store::Error) -> Option<Error> {
     let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(error);
     while let Some(error) = cause {
@@ -65,15 +66,26 @@ pub fn cancelled(error: &object_store::Error) -> Option<Error> {
 }
 
 fn stopped() -> object_store::Error {
-    object_store::Error::Generic { store: "meshweave", source: Box::new(Error::from(Failure::Cancelled)) }
+    carried(Failure::Cancelled.into())
+}
+
+/// Carries one of our errors through the object store's.
+fn carried(error: Error) -> object_store::Error {
+    object_store::Error::Generic { store: "meshweave", source: Box::new(error) }
 }
 
 impl Meter {
+    /// Whether the statement may read on.
+    fn may_read(&self) -> Result<()> {
+        self.usage.may_read().map_err(carried)
+    }
+
     /// Counts one request and sends it, unless the query is cancelled before its answer comes.
     async fn request<T>(&self, work: impl Future<Output = Result<T>>) -> Result<T> {
         if self.cancel.is_cancelled() {
             return Err(stopped());
         }
+        self.may_read()?;
         self.usage.add_request();
         tokio::select! {
             biased;
@@ -98,6 +110,9 @@ impl Meter {
             };
             if let Ok(item) = &next {
                 seen(&meter.usage, item, count);
+                if let Err(too_much) = meter.may_read() {
+                    return Some((Err(too_much), None));
+                }
             }
             Some((next, Some((stream, meter, seen, count + 1))))
         })
@@ -128,11 +143,12 @@ impl MeteredStore {
         })
     }
 
-    fn metered(&self, mut got: GetResult) -> GetResult {
+    fn metered(&self, mut got: GetResult) -> Result<GetResult> {
         let bytes = got.range.end.saturating_sub(got.range.start);
         got.payload = match got.payload {
             GetResultPayload::File(file, path) => {
                 self.meter.usage.add_bytes(bytes);
+                self.meter.may_read()?;
                 GetResultPayload::File(file, path)
             }
             GetResultPayload::Stream(stream) => {
@@ -140,7 +156,7 @@ impl MeteredStore {
                 GetResultPayload::Stream(self.meter.watch(stream, count))
             }
         };
-        got
+        Ok(got)
     }
 }
 
@@ -165,7 +181,7 @@ impl ObjectStore for MeteredStore {
     async fn get_opts(&self, location: &Path, options: GetOptions) -> Result<GetResult> {
         let head = options.head;
         let got = self.meter.request(self.inner.get_opts(location, options)).await?;
-        Ok(if head { got } else { self.metered(got) })
+        if head { Ok(got) } else { self.metered(got) }
     }
 
     async fn get_ranges(&self, location: &Path, ranges: &[Range<u64>]) -> Result<Vec<Bytes>> {
@@ -175,6 +191,7 @@ impl ObjectStore for MeteredStore {
         }
         let parts = self.meter.request(self.inner.get_ranges(location, ranges)).await?;
         self.meter.usage.add_bytes(parts.iter().map(|part| part.len() as u64).sum());
+        self.meter.may_read()?;
         Ok(parts)
     }
 

@@ -159,10 +159,13 @@ struct Mesh {
 
 impl Mesh {
     async fn start(teams: &[&str]) -> Self {
+        Self::start_with(teams, Settings::default()).await
+    }
+
+    async fn start_with(teams: &[&str], settings: Settings) -> Self {
         let folder = tempfile::tempdir().unwrap();
         mesh(folder.path());
         let memory = Arc::new(Memory::default());
-        let settings = Settings::default();
         let catalog = Catalog::open(folder.path(), &settings).await.unwrap();
         assert_eq!(catalog.snapshot().problems, []);
         let connector: Arc<dyn Connector> = Arc::clone(&memory) as Arc<dyn Connector>;
@@ -337,4 +340,35 @@ async fn refusals_come_as_their_codes() {
         let FlightError::Tonic(status) = error else { panic!("{sql}: {error}") };
         assert_eq!(status.code(), code, "{sql}: {}", status.message());
     }
+}
+
+/// The status that fetching a statement's rows ends with.
+async fn ended(client: &mut Client, sql: &str) -> tonic::Status {
+    let info = client.execute(sql.into(), None).await.unwrap();
+    match fetch(client, &info).await.unwrap_err() {
+        FlightError::Tonic(status) => *status,
+        other => panic!("{sql}: {other}"),
+    }
+}
+
+#[tokio::test]
+async fn an_answer_that_is_too_large_ends_with_a_limit_and_never_looks_whole() {
+    let mut settings = Settings::default();
+    settings.limits.result_rows = Some(2);
+    let mesh = Mesh::start_with(&[], settings).await;
+    let mut client = mesh.client().await;
+    assert_eq!(rows(&mut client, "SELECT city FROM crm.customers ORDER BY city").await, "Oslo; Rome");
+    let status = ended(&mut client, "SELECT id FROM commerce.orders").await;
+    assert_eq!(status.code(), Code::ResourceExhausted);
+    assert!(status.message().contains("more than 2 rows, the limit of limits.result_rows"), "{}", status.message());
+}
+
+#[tokio::test]
+async fn an_analyzed_statement_tells_what_it_cost() {
+    let mesh = Mesh::start(&[]).await;
+    let mut client = mesh.client().await;
+    let told = rows(&mut client, "EXPLAIN ANALYZE SELECT id FROM commerce.orders WHERE id > 1").await;
+    assert!(told.starts_with("commerce.orders@2 domain: commerce\n"), "{told}");
+    assert!(told.contains("\nbytes read: 0\nrequests: 0; totals rows: 2\n"), "{told}");
+    assert!(told.contains("; Plan with Metrics "), "{told}");
 }

@@ -62,6 +62,8 @@ pub struct Counts {
     pub requests: BTreeMap<String, u64>,
     /// Bytes of bodies that were sent to clients.
     pub sent_bytes: u64,
+    /// Those of them that are no part of an object: listings, and words about an error.
+    pub other_bytes: u64,
     /// Requests whose answers are not sent to their end yet.
     pub in_flight: u64,
     /// The most there were at a time.
@@ -196,19 +198,25 @@ async fn forward(mut request: Request<Incoming>, guard: InFlight) -> Response<Bo
     let Ok(uri) = format!("{}{target}", guard.0.upstream).parse::<Uri>() else {
         return empty(StatusCode::BAD_REQUEST);
     };
+    let lists = uri.query().is_some_and(|query| query.contains("list-type="));
     *request.uri_mut() = uri;
     let answer = guard.0.client.request(request).await;
     match answer {
-        Ok(response) => response.map(|body| counted(body, guard)),
+        Ok(response) => {
+            let is_other = lists || !response.status().is_success();
+            response.map(|body| counted(body, is_other, guard))
+        }
         Err(_) => empty(StatusCode::BAD_GATEWAY),
     }
 }
 
 /// Counts what is sent of a body; its request is in flight as long as the body lives.
-fn counted(body: Incoming, guard: InFlight) -> Body {
+fn counted(body: Incoming, is_other: bool, guard: InFlight) -> Body {
     let counting = body.map_frame(move |frame| {
         if let Some(data) = frame.data_ref() {
-            guard.0.state.lock().counts.sent_bytes += data.len() as u64;
+            let mut state = guard.0.state.lock();
+            state.counts.sent_bytes += data.len() as u64;
+            state.counts.other_bytes += if is_other { data.len() as u64 } else { 0 };
         }
         frame
     });

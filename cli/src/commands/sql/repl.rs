@@ -25,10 +25,11 @@ use crate::session::Session;
 const HISTORY: usize = 10_000;
 
 /// The commands of a session: what is typed, its arguments, what it does.
-pub(super) const COMMANDS: [(&str, &str, &str); 7] = [
+pub(super) const COMMANDS: [(&str, &str, &str); 8] = [
     ("\\d", "[TABLE]", "list the tables you may find, or the columns of one"),
     ("\\dn", "", "list the domains"),
     ("\\explain", "STATEMENT", "show what is pushed into each domain's storage"),
+    ("\\analyze", "STATEMENT", "run it, and show what each scan read and what it took"),
     ("\\timing", "[on|off]", "tell after each answer what it cost, or not"),
     ("\\use", "[DOMAIN]", "the domain that names without one belong to"),
     ("\\?", "", "this list"),
@@ -153,7 +154,8 @@ fn asked(text: &str, state: &mut State) -> Asked {
         ("d", "") => Asked::Statements(vec![LIST_TABLES.to_owned()]),
         ("d", table) => Asked::Statements(vec![format!("DESCRIBE {table}")]),
         ("dn", _) => Asked::Statements(vec!["SHOW SCHEMAS".to_owned()]),
-        ("explain", statement) if !statement.is_empty() => Asked::Statements(vec![explained(statement)]),
+        ("explain", statement) if !statement.is_empty() => Asked::Statements(vec![explained(statement, false)]),
+        ("analyze", statement) if !statement.is_empty() => Asked::Statements(vec![explained(statement, true)]),
         ("timing", word) => {
             state.told = match word {
                 "on" => true,
@@ -234,6 +236,7 @@ mod tests {
         assert_eq!(statements("  "), Vec::<String>::new());
         assert_eq!(statements("\\d commerce.orders;"), ["DESCRIBE commerce.orders"]);
         assert_eq!(statements("\\explain SELECT 1"), ["EXPLAIN SELECT 1"]);
+        assert_eq!(statements("\\analyze SELECT 1"), ["EXPLAIN ANALYZE SELECT 1"]);
         assert_eq!(statements("\\timing"), ["timing is off\n"]);
         assert!(statements("\\nonsense")[0].starts_with("\\nonsense is not known here\n  \\d"));
         assert_eq!(statements("\\use commerce"), Vec::<String>::new());

@@ -33,6 +33,15 @@ async fn analyze_and_verbose_work_and_show_names_that_readers_know() {
     }
     let text = mesh.cells(&format!("EXPLAIN ANALYZE {SQL}")).await.unwrap();
     assert!(text.contains("output_rows"), "{text}");
+    let kinds: Vec<&str> = text.split(';').filter_map(|row| row.split('|').next()).collect();
+    assert_eq!(kinds, ["commerce.orders@2", "crm.customer@1", "totals", "Plan with Metrics"], "{text}");
+    assert!(text.contains("by statistics)\nbytes read: 0\nrequests: 0"), "what is in memory is not read: {text}");
+    assert!(text.contains("totals|rows: 2\nbytes read: 0\nrequests: 0\npeak memory: "), "{text}");
+    assert!(text.contains("\nspilled bytes: 0\nseconds waited: 0.000000;"), "{text}");
+    let root = mesh.cells("EXPLAIN ANALYZE SELECT count(*) FROM generate_series(1, 7) WHERE value > 2").await.unwrap();
+    assert!(root.starts_with("totals|rows: 1\n"), "{root}");
+    let json = mesh.cells(&format!("EXPLAIN (ANALYZE, FORMAT pgjson) {SQL}")).await.unwrap();
+    assert!(json.contains("totals|rows: 2\n") && json.contains("\"Plan\""), "{json}");
     let text = mesh.cells("EXPLAIN SELECT * FROM commerce.orders VERSION AS OF 0 a, commerce.orders b").await.unwrap();
     assert!(text.contains("commerce.orders@2 version as of 0|") && text.contains("version: delta 0"), "{text}");
     assert!(!text.contains('\u{1}'), "{text}");

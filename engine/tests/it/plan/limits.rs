@@ -19,7 +19,7 @@ use futures::{Stream, StreamExt};
 use meshweave_engine::settings::{ByteSize, Settings, Timeout};
 use meshweave_engine::{Error, Kind, Statement};
 
-use super::mesh::{Mesh, Spec, Wrap, batch, guest, ints, shop};
+use super::mesh::{Mesh, Spec, Wrap, batch, context, guest, ints, shop};
 
 /// What an endless table was asked, and whether it is still held.
 #[derive(Debug, Default)]
@@ -240,8 +240,12 @@ async fn one_more_than_the_queue_holds_is_refused() {
     }
     let refused = mesh.engine.query(&guest(), &statement).await.unwrap_err();
     assert_eq!(refused.kind(), Kind::Exhausted);
-    assert_eq!(refused.to_string(), "1 queries are running and 1 are waiting");
-    assert!(refused.hint().unwrap().contains("limits.queued_queries"));
+    assert_eq!(
+        refused.to_string(),
+        "the queue is full (limits.queued_queries of 1): 1 queries are running and 1 are waiting"
+    );
+    assert!(refused.hint().unwrap().contains("mesh.queries"));
+    assert_eq!((mesh.engine.running_queries(), mesh.engine.waiting_queries()), (1, 1));
     drop(running);
     let second = waiting.await.unwrap();
     assert_eq!(mesh.engine.waiting_queries(), 0);
@@ -293,4 +297,113 @@ async fn rows_read_are_counted_when_the_stream_has_ended() {
     let usage = Arc::clone(&answer.usage);
     answer.collect().await.unwrap();
     assert_eq!(usage.rows(), 100);
+}
+
+#[tokio::test]
+async fn an_answer_larger_than_it_may_be_ends_with_an_error() {
+    let mut settings = Settings::default();
+    settings.limits.result_rows = Some(10);
+    let mesh = Mesh::with(shop(), settings).await;
+    let exact = "SELECT value FROM generate_series(1, 10)";
+    assert_eq!(mesh.cells(exact).await.unwrap().split(';').count(), 10, "as many as allowed are no error");
+    let more = "SELECT value FROM generate_series(1, 11)";
+    let error = mesh.cells(more).await.unwrap_err();
+    assert_eq!(error.kind(), Kind::Exhausted);
+    assert_eq!(error.to_string(), "the answer holds more than 10 rows, the limit of limits.result_rows");
+    assert!(error.hint().unwrap().contains("not the whole answer"));
+    // Neither the rows of a plan nor what a statement reads is an answer.
+    assert!(mesh.cells(&format!("EXPLAIN ANALYZE {more}")).await.unwrap().contains("rows: 11"));
+    assert_eq!(mesh.cells("SELECT count(*) FROM generate_series(1, 1000)").await.unwrap(), "1000");
+}
+
+#[tokio::test]
+async fn the_bytes_of_an_answer_are_those_of_its_own_rows() {
+    let mut settings = Settings::default();
+    settings.limits.result_bytes = Some(ByteSize(800));
+    let mesh = Mesh::with(shop(), settings).await;
+    let rows = |rows: u32| format!("SELECT value FROM generate_series(1, 10000) LIMIT {rows}");
+    assert_eq!(mesh.cells(&rows(100)).await.unwrap().split(';').count(), 100, "a hundred numbers of eight bytes");
+    let error = mesh.cells(&rows(101)).await.unwrap_err();
+    assert_eq!(error.to_string(), "the answer holds more than 800 bytes, the limit of limits.result_bytes");
+}
+
+#[tokio::test]
+async fn what_would_read_too_much_does_not_begin() {
+    let mut settings = Settings::default();
+    settings.limits.scanned_bytes = Some(ByteSize(1_999));
+    let mesh = Mesh::with(shop(), settings).await;
+    // Each scan of this mesh says that it will read a thousand bytes.
+    let one = "SELECT orderid FROM commerce.orders";
+    let two = "SELECT o.orderid FROM commerce.orders o JOIN crm.customer c ON c.id = o.customerid";
+    mesh.cells(one).await.unwrap();
+    let error = mesh.cells(two).await.unwrap_err();
+    assert_eq!(error.kind(), Kind::Exhausted);
+    assert_eq!(
+        error.to_string(),
+        "the statement would read up to 2000 bytes from storage, more than the limit of 1999 bytes (limits.scanned_bytes)"
+    );
+    assert!(
+        mesh.cells(&format!("EXPLAIN {two}")).await.unwrap().contains("bytes: 1000 of 4000"),
+        "a plan may be looked at"
+    );
+    assert_eq!(mesh.cells(&format!("EXPLAIN ANALYZE {two}")).await.unwrap_err().kind(), Kind::Exhausted);
+}
+
+#[tokio::test]
+async fn queries_that_run_and_wait_are_told_with_their_places() {
+    let mut settings = Settings::default();
+    settings.limits.concurrent_queries = 3;
+    settings.limits.queries_per_principal = 1;
+    let (mesh, watch) = endless(settings).await;
+    let statement = Statement::new("SELECT n FROM a.numbers");
+    let running = mesh.engine.query(&context("ann"), &statement).await.unwrap();
+    let (first, second, other) = (context("ann"), context("ann"), context("bob"));
+    let mut waiting =
+        [Box::pin(mesh.engine.query(&first, &statement)), Box::pin(mesh.engine.query(&second, &statement))];
+    for (index, query) in waiting.iter_mut().enumerate() {
+        while mesh.engine.waiting_queries() == index {
+            let _ = tokio::time::timeout(Duration::from_millis(1), &mut *query).await;
+        }
+    }
+    // Others go by: their share is their own.
+    let others = mesh.engine.query(&other, &statement).await.unwrap();
+    let look = "SELECT outcome, position, waited_ms > 0, products FROM mesh.queries \
+                WHERE outcome IN ('running', 'waiting') ORDER BY started_at";
+    let told = |who: &str| {
+        let ctx = context(who);
+        let mesh = &mesh;
+        async move { mesh.cells_as(&ctx, &Statement::new(look)).await.unwrap() }
+    };
+    // The owner sees all of them; reading the log needs a place of its own.
+    assert_eq!(
+        told("eve@a-team").await,
+        "running||false|a.numbers@1;waiting|1|true|a.numbers@1;waiting|2|true|a.numbers@1;running||false|a.numbers@1"
+    );
+    assert_eq!(told("stranger").await, "");
+    drop((running, others));
+    let [first, second] = waiting;
+    let answer = first.await.unwrap();
+    assert_eq!((mesh.engine.running_queries(), mesh.engine.waiting_queries()), (1, 1));
+    drop(answer);
+    drop(second.await.unwrap());
+    settled(&mesh, &watch).await;
+    let sql = "SELECT count(*), sum(CASE WHEN waited_ms > 0 THEN 1 END), count(position) FROM mesh.queries \
+               WHERE outcome = 'dropped'";
+    let ended = mesh.cells_as(&context("ann"), &Statement::new(sql)).await.unwrap();
+    assert_eq!(ended, "3|2|0", "who waited is remembered, and how long");
+}
+
+#[tokio::test]
+async fn the_most_memory_and_spilled_bytes_are_remembered() {
+    let mut settings = Settings::default();
+    settings.limits.memory = ByteSize(16 << 20);
+    settings.limits.partitions = Some(1);
+    let mesh = Mesh::with(shop(), settings).await;
+    let sorted = "SELECT max(place) FROM (SELECT row_number() OVER (ORDER BY value * -1) AS place \
+                  FROM generate_series(1, 1000000))";
+    assert_eq!(mesh.cells(sorted).await.unwrap(), "1000000");
+    let told = mesh.cells("SELECT memory > 0, memory <= 16777216, spilled > 0 FROM mesh.queries").await.unwrap();
+    assert_eq!(told, "true|true|true");
+    let analyzed = mesh.cells(&format!("EXPLAIN ANALYZE {sorted}")).await.unwrap();
+    assert!(!analyzed.contains("spilled bytes: 0\n"), "{analyzed}");
 }
