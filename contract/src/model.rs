@@ -433,7 +433,7 @@ impl CsvStyle {
         let marks = [("delimiter", Some(self.delimiter)), ("quote", Some(self.quote)), ("escape", self.escape)];
         let is_odd = |mark: char| !mark.is_ascii() || matches!(mark, '\r' | '\n' | '\0');
         if let Some((name, _)) = marks.iter().find(|(_, mark)| mark.is_some_and(is_odd)) {
-            return Some(format!("has a {name} that is not one ASCII character"));
+            return Some(format!("has a mark ({name}) that is not one ASCII character"));
         }
         let is_twice = self.delimiter == self.quote || self.escape == Some(self.delimiter);
         is_twice.then(|| "has one character for two things".to_owned())
