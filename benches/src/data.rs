@@ -43,6 +43,7 @@ pub(crate) async fn register(engine: &meshweave_engine::Engine, contracts: &[Pat
         let registration = Registration {
             text: std::fs::read(file)?,
             file: file.display().to_string(),
+            contracts: Vec::new(),
             storage: None,
             dry_run: false,
         };

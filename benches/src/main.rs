@@ -14,6 +14,7 @@ use std::process::ExitCode;
 use anyhow::Result;
 use clap::{Args, Parser, Subcommand};
 
+mod catalog;
 mod child;
 mod compare;
 mod data;
@@ -40,6 +41,8 @@ enum Work {
     /// Runs one query in this process and prints what it cost; the benchmark starts itself with it.
     #[command(hide = true)]
     One(child::One),
+    /// Times a large mesh: start, listing, and the news of a registration.
+    Catalog(catalog::Choice),
 }
 
 /// What to measure.
@@ -81,6 +84,7 @@ fn main() -> Result<ExitCode> {
     let command = Command::parse();
     match command.work {
         Some(Work::One(one)) => child::run(&one)?,
+        Some(Work::Catalog(choice)) => catalog::run(&choice)?,
         None => all(&command.choice)?,
     }
     Ok(ExitCode::SUCCESS)

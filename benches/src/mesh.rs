@@ -17,6 +17,14 @@ use meshweave_engine::{Engine, Principal, QueryContext, Statement};
 pub(crate) async fn open(dir: &Path, threads: usize) -> Result<Arc<Engine>> {
     let mut settings = Settings::default();
     settings.limits.partitions = Some(threads);
+    open_with(dir, settings).await
+}
+
+/// The same with settings of one's own.
+///
+/// # Errors
+/// Those of [`Engine::open`].
+pub(crate) async fn open_with(dir: &Path, settings: Settings) -> Result<Arc<Engine>> {
     let connectors = meshweave_connectors::all(&settings);
     let parts = Parts { mesh: dir.to_owned(), settings, connectors, policy: Arc::new(AccessBlockPolicy) };
     Ok(Engine::open(parts).await?)

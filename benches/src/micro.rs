@@ -56,7 +56,7 @@ async fn lookup(dir: &Path, products: usize) -> Result<Duration> {
 }
 
 /// A mesh folder with many registered contracts and no data.
-fn write_catalog(dir: &Path, products: usize) -> Result<()> {
+pub(crate) fn write_catalog(dir: &Path, products: usize) -> Result<()> {
     if dir.join("mesh.yaml").exists() {
         return Ok(());
     }
@@ -83,7 +83,7 @@ fn write_catalog(dir: &Path, products: usize) -> Result<()> {
 }
 
 /// A contract with its columns and its place, so that nothing is looked at in the background.
-fn contract(domain: usize, name: &str) -> String {
+pub(crate) fn contract(domain: usize, name: &str) -> String {
     format!(
         "apiVersion: v3.1.0\nkind: DataContract\nid: urn:meshweave:lookup:{name}\nname: {name}\nversion: 1.0.0\nstatus: active\n\
          domain: domain-{domain}\ndataProduct: {name}\n\

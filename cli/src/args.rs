@@ -28,7 +28,7 @@ pub(crate) struct Cli {
 /// Options of every command.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct Global {
-    /// The mesh folder. Default: the current folder or its nearest parent that holds mesh.yaml
+    /// The mesh folder, or `s3://bucket/prefix/`. Default: the current folder or its nearest parent that holds mesh.yaml
     #[arg(long, global = true, env = "MESHWEAVE_MESH", value_name = "PATH")]
     pub(crate) mesh: Option<PathBuf>,
     /// Who asks, for embedded use. Default: `principal` of meshweave.yaml, else the user of the operating system
@@ -218,9 +218,15 @@ pub(crate) struct Describe {
     /// `domain.product`, `domain.product@2` or `domain.product@2.1.0`
     #[arg(value_name = "PRODUCT[@VERSION]")]
     pub(crate) product: String,
-    /// Print the contract's original text, byte for byte
+    /// The version, when the product's name does not say: `2`, `2.1` or `2.1.0`
+    #[arg(long, value_name = "VERSION")]
+    pub(crate) version: Option<String>,
+    /// Print the contract's original text, byte for byte; the contracts of a product document follow it
     #[arg(long, conflicts_with = "export")]
     pub(crate) contract: bool,
+    /// Print the registered schema: the Avro file that the contract names, else the resolved columns as JSON
+    #[arg(long, conflicts_with_all = ["export", "contract"])]
+    pub(crate) schema: bool,
     /// Print the product in a standard's form, as YAML, or as JSON with `--output json`
     #[arg(long, value_name = "STANDARD")]
     pub(crate) export: Option<Standard>,

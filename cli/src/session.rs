@@ -54,7 +54,21 @@ impl Session {
     /// # Errors
     /// No mesh, wrong settings, wrong documents, a catalog that does not answer.
     pub(crate) async fn open(global: &Global) -> Outcome<Self> {
-        Self::open_at(global, find_mesh(global)?).await
+        let here = || std::env::current_dir().map_err(|e| failure::file(Path::new("."), "finding this folder", e));
+        match bucket_mesh(global) {
+            Some(url) => {
+                let settings = config::load(global, Some(&here()?))?;
+                Self::in_bucket(global, settings, url).await
+            }
+            None => Self::open_at(global, find_mesh(global)?).await,
+        }
+    }
+
+    /// The same for a mesh below a prefix of a bucket; its objects are copied into a local folder.
+    async fn in_bucket(global: &Global, mut settings: Settings, url: String) -> Outcome<Self> {
+        let copies = settings.catalog.bucket.copies.clone().map_or_else(|| copies_of(&url), Ok)?;
+        settings.catalog.bucket.url = Some(url);
+        Self::with_settings(global, copies, settings).await
     }
 
     /// The same for a mesh folder that is known.
@@ -68,6 +82,13 @@ impl Session {
     ///
     /// - `mesh`: absolute.
     pub(crate) async fn open_with(global: &Global, mesh: PathBuf, settings: Settings) -> Outcome<Self> {
+        match settings.catalog.bucket.url.clone() {
+            Some(url) => Box::pin(Self::in_bucket(global, settings, url)).await,
+            None => Self::with_settings(global, mesh, settings).await,
+        }
+    }
+
+    async fn with_settings(global: &Global, mesh: PathBuf, settings: Settings) -> Outcome<Self> {
         let principal = principal(global, settings.principal.clone().map(Into::into));
         let policy: Arc<dyn PolicyEngine> = Arc::new(AccessBlockPolicy);
         let connectors = meshweave_connectors::all(&settings);
@@ -109,6 +130,25 @@ impl Session {
     }
 }
 
+/// The URL of a mesh in a bucket, when one was named.
+pub(crate) fn bucket_mesh(global: &Global) -> Option<String> {
+    let named = global.mesh.as_ref()?.to_str()?;
+    ["s3://", "s3a://"].iter().any(|scheme| named.starts_with(scheme)).then(|| named.to_owned())
+}
+
+/// The folder for copies of a bucket's objects: one per URL, in the user's cache.
+#[expect(clippy::disallowed_methods, reason = "a door: it reads the environment")]
+fn copies_of(url: &str) -> Outcome<PathBuf> {
+    let set = |name| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+    let cache = set("XDG_CACHE_HOME").or_else(|| set("HOME").map(|home| home.join(".cache")));
+    let Some(cache) = cache else {
+        let hint = "Name a folder in `catalog.bucket.copies`, or set XDG_CACHE_HOME or HOME.";
+        return Err(failure::unusable(url, "there is no folder for copies of its objects", hint));
+    };
+    let name: String = url.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '-' }).collect();
+    Ok(cache.join("meshweave").join("buckets").join(name))
+}
+
 /// Who asks: as typed, else as configured, else the user of the operating system.
 #[expect(clippy::disallowed_methods, reason = "a door: it reads the environment")]
 fn principal(global: &Global, configured: Option<Principal>) -> Principal {
@@ -130,6 +170,10 @@ pub(crate) fn absolute(mesh: PathBuf) -> Outcome<PathBuf> {
 /// # Errors
 /// There is none; the hint says how to name or make one.
 pub(crate) fn find_mesh(global: &Global) -> Outcome<PathBuf> {
+    if let Some(url) = bucket_mesh(global) {
+        let hint = "Name a folder with --mesh, or the files themselves.";
+        return Err(failure::unusable(url, "this command needs a mesh folder, not a bucket", hint));
+    }
     match &global.mesh {
         Some(named) => named_mesh(named),
         None => {

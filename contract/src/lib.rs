@@ -9,11 +9,13 @@
 
 pub mod compare;
 pub mod describe;
+pub mod drift;
 pub mod export;
 pub mod layout;
 pub mod model;
 pub mod name;
 pub mod parse;
+pub mod ports;
 pub mod problem;
 mod standard;
 pub mod types;

@@ -89,12 +89,12 @@ impl Product {
         &self.id.name
     }
 
-    /// The port that SQL reads; none for a product without output ports.
+    /// The port whose first table is the product's main table; none for a product without output ports.
     pub fn main_port(&self) -> Option<&OutputPort> {
         self.output_ports.first()
     }
 
-    /// Every table of the port that SQL reads; the first is the product's main table.
+    /// Every table of the main port; the first is the product's main table. See [`Self::sql_tables`] for those of all ports.
     pub fn tables(&self) -> &[Table] {
         self.main_port().map_or(&[], |port| port.tables.as_slice())
     }

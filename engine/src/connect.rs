@@ -3,7 +3,8 @@
 //! A connector is given a [`Port`] (a governed table and where it lies) and never a bare URL.
 //! Holds always:
 //! - what was pinned is what is read: an object that changed after the pin is an error, never a mix;
-//! - `open` gives exactly the columns of the port's resolved schema, in that order and with those types.
+//! - `open` gives exactly the columns of the port's resolved schema, in that order and with those types, or wider ones where the
+//!   product's drift policy says so; whatever differs in storage is reported to [`crate::drift`].
 //!
 //! Start reading at [`Connector`].
 

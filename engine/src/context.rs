@@ -11,6 +11,7 @@ use parking_lot::Mutex;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
+use crate::drift::DriftLog;
 use crate::error::{Error, Failure, Result};
 use crate::principal::Principal;
 
@@ -37,6 +38,8 @@ pub struct QueryContext {
     pub usage: Arc<Usage>,
     /// What the scans of the query were given and did.
     pub scans: Arc<ScanLog>,
+    /// Where stored columns were found to differ from promised ones.
+    pub drift: Arc<DriftLog>,
 }
 
 impl QueryContext {
@@ -51,6 +54,7 @@ impl QueryContext {
             cancel: CancellationToken::new(),
             usage: Arc::default(),
             scans: Arc::default(),
+            drift: Arc::default(),
         }
     }
 

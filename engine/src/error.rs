@@ -332,6 +332,10 @@ impl Error {
             | Failure::ContractBroken { product, .. }
             | Failure::PinnedObjectChanged { product, .. } => Some(product),
             Failure::NameNotFound { product, .. } => product.as_deref(),
+            // What a store's fault is about is a product, unless a place was looked at before any product was.
+            Failure::Unavailable { what, cause: Some(cause), .. } if !what.contains("://") => {
+                crate::storage::Fault::of(cause.as_ref()).map(|_| what.as_str())
+            }
             _ => None,
         }
     }
@@ -359,6 +363,9 @@ impl Error {
             | Failure::Unsupported { hint, .. } => hint.clone(),
             Failure::PinnedObjectChanged { .. } => Some("Run the query again: it will pin the new objects.".to_owned()),
             Failure::CatalogConflict { .. } => Some("Run the command again.".to_owned()),
+            Failure::Unavailable { cause: Some(cause), .. } => {
+                crate::storage::Fault::of(cause.as_ref()).map(|fault| fault.hint().to_owned())
+            }
             _ => None,
         }
     }

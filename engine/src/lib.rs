@@ -10,6 +10,7 @@ pub mod connect;
 pub mod context;
 pub mod discover;
 mod document;
+pub mod drift;
 pub mod engine;
 pub mod error;
 pub mod identity;

@@ -214,6 +214,8 @@ pub struct StorageSettings {
     pub connect_timeout: Timeout,
     /// Time that one request to an object store may take, its body included.
     pub request_timeout: Timeout,
+    /// Time in which an answer of an object store must begin, and in which more of it must come; then the request is tried again.
+    pub stall_timeout: Timeout,
     /// How often a failed request is tried again.
     pub retries: usize,
     /// Time after the first try in which another one may start.
@@ -228,6 +230,7 @@ impl Default for StorageSettings {
             local: Vec::new(),
             connect_timeout: Timeout(Duration::from_secs(5)),
             request_timeout: Timeout(Duration::from_secs(60)),
+            stall_timeout: Timeout(Duration::from_secs(10)),
             retries: 3,
             retry_timeout: Timeout(Duration::from_secs(20)),
             document_size: ByteSize(1 << 20),
@@ -315,8 +318,12 @@ impl Default for Limits {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct CatalogSettings {
-    /// How often a server looks for new registrations and edited documents (`5s`).
+    /// How often a server looks for new registrations and edited documents (`5s`), beside what it is told at once.
     pub refresh: Timeout,
+    /// How long a file of the mesh folder must be left alone before a server takes it for whole (`250ms`).
+    pub settle: Timeout,
+    /// The prefix of a bucket that is the mesh folder.
+    pub bucket: CatalogBucket,
     /// Connections to the catalog's PostgreSQL database, at most; a server that listens for changes has one more.
     pub connections: u32,
     /// Time in which the catalog's PostgreSQL database must give a connection, and in which it must answer a request.
@@ -326,8 +333,56 @@ pub struct CatalogSettings {
 impl Default for CatalogSettings {
     fn default() -> Self {
         let five_seconds = Timeout(Duration::from_secs(5));
-        Self { refresh: five_seconds, connections: 4, timeout: five_seconds }
+        let settle = Timeout(Duration::from_millis(250));
+        let bucket = CatalogBucket::default();
+        Self { refresh: five_seconds, settle, bucket, connections: 4, timeout: five_seconds }
     }
+}
+
+/// The prefix of a bucket that is the mesh folder, and how it is reached.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct CatalogBucket {
+    /// Where `mesh.yaml` lies: `s3://bucket/mesh/`; the same as `--mesh s3://bucket/mesh/`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub url: Option<String>,
+    /// The S3 endpoint, `http` or `https`. Default: Amazon's own.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub endpoint: Option<String>,
+    /// The S3 region. Default: `us-east-1`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub region: Option<String>,
+    /// Whether the bucket stands in the path (the default) or in the host's name.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub path_style: Option<bool>,
+    /// The folder for copies of its objects, for this bucket alone. Default: a folder of the user's cache.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub copies: Option<PathBuf>,
+    /// Where the keys are; none of these means requests without a signature.
+    pub credentials: CatalogCredentials,
+}
+
+/// Where the keys of the catalog's bucket are; said as a domain says it.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct CatalogCredentials {
+    /// The environment's variable that holds the access key's id.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub access_key_id_env: Option<String>,
+    /// The environment's variable that holds the secret key.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub secret_access_key_env: Option<String>,
+    /// The environment's variable that holds the session's token.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub session_token_env: Option<String>,
+    /// A file with `access_key_id`, `secret_access_key` and perhaps `session_token`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub file: Option<PathBuf>,
+    /// A profile of the process's own AWS files.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub profile: Option<String>,
+    /// Whether the machine's own role is used.
+    pub instance: bool,
 }
 
 /// Where state is kept.
@@ -355,6 +410,10 @@ pub struct StateSettings {
     pub query_records: u64,
     /// Records of queries that may wait to be written; more are lost, and counted in the log.
     pub query_queue: usize,
+    /// How long schema drift is remembered after a query met it last (`90d`).
+    pub drift_retention: Timeout,
+    /// Differences between contracts and files that are remembered at most; those that were met longest ago go first.
+    pub drift_records: u64,
 }
 
 impl Default for StateSettings {
@@ -370,6 +429,8 @@ impl Default for StateSettings {
             query_retention: month,
             query_records: 100_000,
             query_queue: 10_000,
+            drift_retention: Timeout(Duration::from_secs(90 * 24 * 3600)),
+            drift_records: 10_000,
         }
     }
 }

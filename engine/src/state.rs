@@ -1,4 +1,4 @@
-//! The state database: what a process remembers that is not the catalog: manifests by their hash, and the query log.
+//! The state database: what a process remembers that is not the catalog: manifests by their hash, the query log, and schema drift.
 //!
 //! In one SQLite file of the mesh, or in a PostgreSQL database that several servers share.
 //! Holds always:
@@ -10,6 +10,7 @@
 //! Start reading at [`StateStore`].
 
 mod database;
+mod drift;
 mod queries;
 mod recent;
 mod written;
@@ -28,6 +29,7 @@ use crate::error::Result;
 use crate::postgres::Server;
 use crate::settings::Settings;
 
+pub use drift::DriftRecord;
 pub use queries::{Consumer, LoggedQuery};
 pub(crate) use queries::{count, product_of};
 
@@ -37,6 +39,8 @@ pub struct StateStore {
     retention: Duration,
     query_retention: Duration,
     query_records: i64,
+    drift_retention: Duration,
+    drift_records: i64,
     recent: Recent,
     written: Written,
     database: Database,
@@ -70,6 +74,8 @@ impl StateStore {
             retention: state.manifest_retention.0,
             query_retention: state.query_retention.0,
             query_records: i64::try_from(state.query_records).unwrap_or(i64::MAX),
+            drift_retention: state.drift_retention.0,
+            drift_records: i64::try_from(state.drift_records).unwrap_or(i64::MAX),
             recent: Recent::new(state.manifest_memory.0),
             written: Written::new(state.manifest_retention.0),
             database,

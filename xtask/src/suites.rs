@@ -37,6 +37,8 @@ pub(crate) enum Depth {
 enum Need {
     Python,
     S3Server,
+    GcsServer,
+    AzureServer,
     PostgreSql,
 }
 
@@ -72,20 +74,20 @@ pub(crate) fn all() -> Vec<Suite> {
         suite("contract", "names, types, contract forms", &[], Work::Crates(&["meshweave-contract"])),
         suite(
             "engine",
-            "catalog, policy, plan, run; PostgreSQL",
-            &[Need::PostgreSql],
+            "catalog, policy, plan, run; PostgreSQL, S3",
+            &[Need::PostgreSql, Need::S3Server],
             Work::Crates(&["meshweave-engine"]),
         ),
         suite(
             "testdata",
             "generators, golden answers, test servers",
-            &[Need::S3Server, Need::PostgreSql],
+            &[Need::S3Server, Need::GcsServer, Need::AzureServer, Need::PostgreSql],
             Work::Crates(&["meshweave-testdata", "meshweave-test-peers", "meshweave-benches"]),
         ),
         suite(
             "connectors",
-            "Parquet, Delta, conformance; local and S3",
-            &[Need::S3Server],
+            "Parquet, Delta, conformance; local, S3, GCS, Azure, web",
+            &[Need::S3Server, Need::GcsServer, Need::AzureServer],
             Work::Crates(&["meshweave-connectors"]),
         ),
         suite("flight", "Flight SQL, raw messages", &[], Work::Crates(&["meshweave-flight-server"])),
@@ -93,7 +95,12 @@ pub(crate) fn all() -> Vec<Suite> {
         suite("cli", "the binary, .slt files, plan snapshots", &[], Work::Crates(&["meshweave"])),
         suite("server", "TLS, drain, health, metrics, traces", &[Need::Python], Work::CommandLine("server::")),
         suite("tpch", "22 queries over Parquet and Delta", &[], Work::CommandLine("tpch::")),
-        suite("stores", "two domains, two stores, counted bytes", &[Need::S3Server], Work::CommandLine("stores::")),
+        suite(
+            "stores",
+            "domains in stores of every kind, faults, dead domains",
+            &[Need::S3Server, Need::GcsServer, Need::AzureServer],
+            Work::CommandLine("stores::"),
+        ),
         suite("costs", "EXPLAIN ANALYZE against a counting proxy", &[Need::S3Server], Work::CommandLine("costs::")),
         suite(
             "differential",
@@ -140,6 +147,8 @@ impl Run {
             match need {
                 Need::Python => environment::python().map(drop)?,
                 Need::S3Server => environment::s3_server().map(drop)?,
+                Need::GcsServer => environment::gcs_server().map(drop)?,
+                Need::AzureServer => environment::azure_server()?,
                 Need::PostgreSql => environment::postgresql()?,
             }
         }

@@ -1,6 +1,6 @@
 //! `check`: every problem of every contract file at once, without touching storage.
 //!
-//! In: files and folders. Out: one problem after the other as `file:line:column: error[code]: …` with its mend, and counts.
+//! In: files and folders; a product document is checked together with its contracts. Out: one problem after the other as `file:line:column: error[code]: …` with its mend, and counts.
 //! Holds always: exit code 3 when any error stands among them, 0 otherwise; warnings stop nothing.
 //!
 //! Start reading at [`run`].
@@ -8,7 +8,6 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use meshweave_contract::parse;
 use meshweave_contract::problem::{Problem, Severity};
 use meshweave_engine::Kind;
 use serde_json::json;
@@ -41,18 +40,16 @@ impl Checked {
 /// # Errors
 /// [`Fault::Reported`] with [`Kind::InvalidContract`] when any error was found; files that cannot be read.
 pub(crate) fn run(args: &Check, global: &Global, output: &Output) -> Outcome {
-    let files = files::contracts(&paths(args, global)?)?;
-    if files.is_empty() {
+    let bundles = files::bundles(&paths(args, global)?)?;
+    if bundles.is_empty() {
         let hint = "Contracts are files that end in .yaml, .yml or .json.";
         return Err(failure::unusable("check", "no contract files were found", hint));
     }
-    let mut checked = Vec::with_capacity(files.len());
-    for file in &files {
-        let text = files::read(file)?;
-        let file = file.display().to_string();
-        let parsed = parse::parse(&text, &file);
+    let mut checked = Vec::with_capacity(bundles.len());
+    for bundle in bundles {
+        let parsed = bundle.parse();
         let product = parsed.product.map(|product| product.id.to_string());
-        checked.push(Checked { file, product, form: parsed.form, problems: parsed.problems });
+        checked.push(Checked { file: bundle.main.file, product, form: parsed.form, problems: parsed.problems });
     }
     add_doubles(&mut checked);
     print(&checked, output)?;

@@ -1,6 +1,6 @@
 //! `describe`: everything the contract of one product version says, in words.
 //!
-//! In: `domain.product`, `@major` or `@1.2.0`. Out: a text, JSON, the columns as rows, or the contract's own bytes.
+//! In: `domain.product`, `@major` or `@1.2.0`. Out: a text, JSON, the columns as rows, the contract's own bytes, or its schema.
 //! Holds always:
 //! - what the caller may not find does not exist for them;
 //! - what is only declared and not enforced by the engine is shown as declared.
@@ -14,6 +14,7 @@ use std::sync::Arc;
 
 use arrow::array::{ArrayRef, BooleanArray, RecordBatch, StringArray};
 use meshweave_contract::{export, name};
+use meshweave_engine::catalog::schemas::Schema;
 use meshweave_engine::catalog::{CatalogSnapshot, Entry, NamePart, Resolved};
 use meshweave_engine::policy::Action;
 use meshweave_engine::{Error, Failure};
@@ -32,9 +33,20 @@ use crate::session::Session;
 pub(crate) async fn run(args: &Describe, global: &Global, output: &Output) -> Outcome {
     let session = Session::open(global).await?;
     let snapshot = session.engine.snapshot();
-    let entry = find(&session, &snapshot, &args.product)?;
+    let typed = match &args.version {
+        Some(_) if args.product.contains('@') => {
+            let hint = "Write it behind the product's name, or with --version.";
+            return Err(failure::unusable("--version", "the version is named twice", hint));
+        }
+        Some(version) => format!("{}@{version}", args.product),
+        None => args.product.clone(),
+    };
+    let entry = find(&session, &snapshot, &typed)?;
     if args.contract {
         return original(&entry);
+    }
+    if args.schema {
+        return schema(&entry, output);
     }
     if let Some(standard) = args.export {
         return output.print(&exported(&entry, standard, output.is_json())?);
@@ -53,7 +65,24 @@ fn original(entry: &Entry) -> Outcome {
     let mut sink = Sink::stdout();
     let written = sink.write_all(&entry.text);
     sink.check(written)?;
+    for contract in &entry.contracts {
+        let written = sink.write_all(format!("---\n{}", contract.text).as_bytes());
+        sink.check(written)?;
+    }
     sink.commit()
+}
+
+/// The schema as it was registered; with `--output json` also what the register says of it.
+fn schema(entry: &Entry, output: &Output) -> Outcome {
+    let Some(schema) = Schema::of(entry) else {
+        let what = "registered schema of";
+        let (name, product, nearest) = (entry.id().to_string(), None, Vec::new());
+        return Err(Failure::NameNotFound { what, name, product, nearest }.into());
+    };
+    match output.is_json() {
+        true => output.print_json(&json!(schema)),
+        false => output.print(&format!("{}\n", schema.schema.trim_end())),
+    }
 }
 
 /// The product in the words of a standard; several contracts are several YAML documents, or a JSON array.

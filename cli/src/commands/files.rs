@@ -4,6 +4,8 @@
 
 use std::path::{Path, PathBuf};
 
+use meshweave_contract::parse::{self, Bundle, Text};
+
 use crate::config;
 use crate::failure::{self, Outcome};
 use crate::session::MESH_FILE;
@@ -59,11 +61,54 @@ fn is_contract(name: &str) -> bool {
     by_ending && !name.ends_with(".schema.json") && !OTHER_DOCUMENTS.contains(&name)
 }
 
+/// Every product version under `paths`: contract files, and product documents with the contracts that they refer to.
+///
+/// Contracts are looked for among `paths`, then beside each product document: in its folder, and in the folder that is named
+/// like it and ends in `.contracts`.
+///
+/// # Errors
+/// A path that does not exist or cannot be read.
+pub(crate) fn bundles(paths: &[PathBuf]) -> Outcome<Vec<Bundle>> {
+    let named = contracts(paths)?;
+    let documents = named.iter().map(|path| document(path)).collect::<Outcome<Vec<Text>>>()?;
+    let mut near = Vec::new();
+    for (path, _) in named.iter().zip(&documents).filter(|(_, document)| parse::refers(document)) {
+        near.extend(beside(path)?.into_iter().filter(|other| !named.contains(other)));
+    }
+    near.sort();
+    near.dedup();
+    let near = near.iter().map(|path| document(path)).collect::<Outcome<Vec<Text>>>()?;
+    Ok(parse::gather(&documents, &near))
+}
+
+/// The files in a document's folder, and in the folder of its contracts.
+fn beside(path: &Path) -> Outcome<Vec<PathBuf>> {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or_else(|| Path::new("."));
+    let stem = path.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
+    let own = path.with_file_name(format!("{stem}{}", parse::CONTRACTS));
+    let mut found = Vec::new();
+    for folder in [folder, &own].into_iter().filter(|folder| folder.is_dir()) {
+        let named = |error| failure::file(folder, "reading the folder", error);
+        for entry in std::fs::read_dir(folder).map_err(named)? {
+            let child = entry.map_err(named)?.path();
+            let name = child.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+            if is_contract(&name) && !name.starts_with('.') && child.is_file() {
+                found.push(child);
+            }
+        }
+    }
+    Ok(found)
+}
+
+fn document(path: &Path) -> Outcome<Text> {
+    Ok(Text { text: read(path)?, file: path.display().to_string() })
+}
+
 /// The bytes of a contract file.
 ///
 /// # Errors
 /// It cannot be read.
-pub(crate) fn read(path: &Path) -> Outcome<Vec<u8>> {
+fn read(path: &Path) -> Outcome<Vec<u8>> {
     std::fs::read(path).map_err(|error| failure::file(path, "reading the contract", error))
 }
 

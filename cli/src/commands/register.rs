@@ -1,8 +1,8 @@
 //! `register`: from contract files to product versions that can be queried.
 //!
-//! In: files and folders, in any order. Out: per product version, what was done in three steps.
+//! In: files and folders, in any order; a product document and its contracts are one. Out: per product version, what was done in three steps.
 //! Holds always:
-//! - each file stands for itself: one that fails does not undo or stop another;
+//! - each product version stands for itself: one that fails does not undo or stop another;
 //! - stored products come before the views over them.
 //!
 //! Start reading at [`run`].
@@ -10,7 +10,7 @@
 use std::path::PathBuf;
 
 use meshweave_contract::model::Body;
-use meshweave_contract::parse;
+use meshweave_contract::parse::Bundle;
 use meshweave_engine::catalog::register::{Registered, Registration};
 use meshweave_engine::{Error, Kind, Principal, QueryContext};
 use serde_json::json;
@@ -54,20 +54,16 @@ pub(crate) async fn run(args: &Register, global: &Global, output: &Output) -> Ou
 /// # Errors
 /// A file that cannot be read; none at all.
 pub(crate) fn tasks(paths: &[PathBuf], storage: Option<&str>, dry_run: bool) -> Outcome<Vec<Task>> {
-    let files = files::contracts(paths)?;
-    if files.is_empty() {
+    let bundles = files::bundles(paths)?;
+    if bundles.is_empty() {
         let hint = "Contracts are files that end in .yaml, .yml or .json.";
         return Err(failure::unusable("register", "no contract files were found", hint));
     }
-    let mut tasks = Vec::with_capacity(files.len());
-    for path in files {
-        let text = files::read(&path)?;
-        let file = path.display().to_string();
-        let product = parse::parse(&text, &file).product;
-        let depends = product.is_some_and(|product| !matches!(product.body, Body::Stored));
-        let registration = Registration { text, file, storage: storage.map(str::to_owned), dry_run };
-        tasks.push(Task { registration, depends });
-    }
+    let task = |bundle: Bundle| {
+        let depends = bundle.parse().product.is_some_and(|product| !matches!(product.body, Body::Stored));
+        Task { registration: Registration::new(bundle, storage.map(str::to_owned), dry_run), depends }
+    };
+    let mut tasks: Vec<Task> = bundles.into_iter().map(task).collect();
     tasks.sort_by_key(|task| task.depends);
     Ok(tasks)
 }

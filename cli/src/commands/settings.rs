@@ -23,7 +23,12 @@ pub(crate) fn run(global: &Global, asked: &SettingsPage, output: &Output) -> Out
         return output.print(&as_markdown(&Settings::reference()));
     }
     // A mesh that was named must be there; one that was only looked for need not.
-    let mesh = if global.mesh.is_some() { Some(session::find_mesh(global)?) } else { session::find_mesh(global).ok() };
+    let mesh = match &global.mesh {
+        // The settings of whoever uses a mesh in a bucket lie where it is used.
+        Some(_) if session::bucket_mesh(global).is_some() => std::env::current_dir().ok(),
+        Some(_) => Some(session::find_mesh(global)?),
+        None => session::find_mesh(global).ok(),
+    };
     let settings = config::load(global, mesh.as_deref().map(Path::new))?;
     let values = serde_json::to_value(&settings).map_err(|error| failure::internal("writing the settings", error))?;
     let docs = Settings::reference();

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 use crate::mesh::{contract, empty, path, shared};
 use crate::meshweave::run;
-use crate::progress::{on_a_terminal, seen};
+use crate::progress::seen;
 use crate::screen::Screen;
 
 fn page() -> PathBuf {

@@ -1,6 +1,13 @@
 //! One statement over domains that lie in different stores: `commerce` (Parquet) and `logistics` (Delta) in one S3 bucket with
 //! different keys, behind a proxy that counts; `identity` (Parquet) in a local folder.
 
+mod bucket;
+mod dead;
+mod faults;
+mod kinds;
+mod page;
+mod small;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 

@@ -4,6 +4,7 @@
 
 use std::sync::Arc;
 
+use meshweave_engine::storage::Fault;
 use meshweave_engine::{Error, Failure};
 use object_store::path::Path;
 
@@ -25,11 +26,19 @@ pub fn storage_failure(product: &str, object: &Path, pinned: bool, error: object
         }
         .into(),
         E::NotFound { .. } => Error::unavailable(product, format!("nothing lies at \"{object}\""), error),
-        E::PermissionDenied { .. } | E::Unauthenticated { .. } => {
-            Error::unavailable(product, format!("its storage refuses \"{object}\""), error)
-        }
-        other => Error::unavailable(product, format!("its storage does not answer for \"{object}\""), other),
+        other => Error::unavailable(product, at_fault(product, object.as_ref(), &other), other),
     }
+}
+
+/// What the storage of a product does wrong, in words that name its domain.
+///
+/// - `product`: the product, or the key of one of its tables; it begins with the domain.
+/// - `object`: what was asked for; empty for the whole store.
+pub fn at_fault(product: &str, object: &str, error: &(dyn std::error::Error + 'static)) -> String {
+    let domain = product.split('.').next().unwrap_or(product);
+    let words = Fault::of(error).map_or("does not answer as it should", Fault::words);
+    let object = if object.is_empty() { String::new() } else { format!(" for \"{object}\"") };
+    format!("the storage of domain {domain} {words}{object}")
 }
 
 /// Finds our error in the causes of another, nearest first.
@@ -65,6 +74,18 @@ mod tests {
     fn what_was_never_pinned_is_unavailable() {
         let error = storage_failure("crm.customer", &Path::from("a"), false, missing());
         assert!(matches!(error.failure(), Failure::Unavailable { what, .. } if what == "crm.customer"));
+    }
+
+    #[test]
+    fn the_domain_and_its_fault_are_named() {
+        let expired = "status code: 403 Forbidden: <Code>ExpiredToken</Code>";
+        let cause = object_store::Error::PermissionDenied { path: "a".into(), source: expired.into() };
+        let error = storage_failure("crm.customer", &Path::from("a"), true, cause);
+        let told =
+            "crm.customer is unavailable: the storage of domain crm says that the credentials have expired for \"a\"";
+        assert_eq!(error.to_string(), told);
+        assert!(error.hint().is_some_and(|hint| hint.starts_with("Renew the credentials")));
+        assert_eq!(storage_failure("crm.customer", &Path::from("a"), false, missing()).hint(), None);
     }
 
     #[test]

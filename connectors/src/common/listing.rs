@@ -1,6 +1,7 @@
 //! Which objects make up a table right now: a file, a folder with everything below it, or a glob.
 //!
 //! In: a port's location. Out: the objects' metadata, any order. Listed afresh every time.
+//! A location that names its files (`{a,b}.parquet`) is never listed: each file is looked up, and must be there.
 //!
 //! What is passed over: names that begin with `.` or `_` (folders too, unless they are partition folders), objects
 //! without bytes, and objects whose name does not end as the kind's files do, unless the glob itself ends in a literal
@@ -8,15 +9,20 @@
 //!
 //! Start reading at [`list`].
 
-use futures::TryStreamExt;
+use chrono::DateTime;
+use futures::{FutureExt, StreamExt, TryStreamExt, stream};
 use glob::{MatchOptions, Pattern};
 use meshweave_engine::connect::Port;
+use meshweave_engine::storage::pattern;
 use meshweave_engine::{Error, Failure, Result};
 use object_store::path::Path;
 use object_store::{ObjectMeta, ObjectStore, ObjectStoreExt};
 
 use super::kind::Kind;
 use super::storage_failure;
+
+/// Named files that are looked up at a time.
+const LOOKED_UP_AT_A_TIME: usize = 16;
 
 /// Lists the objects of a table.
 ///
@@ -35,10 +41,13 @@ pub(crate) async fn list(kind: &Kind, port: &Port, store: &dyn ObjectStore) -> R
     {
         return Ok(vec![file]);
     }
+    if let Some(files) = place.files() {
+        return named(&product, &files, store).await;
+    }
     let choice = Choice::of(kind, port)?;
     let prefix = (!place.path.as_ref().is_empty()).then_some(&place.path);
     let found: Vec<ObjectMeta> =
-        store.list(prefix).try_collect().await.map_err(|error| storage_failure(&product, &place.path, false, error))?;
+        store.list(prefix).try_collect().await.map_err(|error| unlisted(&product, port, error))?;
     refuse_delta(kind, &product, port, &found)?;
     let files: Vec<ObjectMeta> = found
         .iter()
@@ -49,6 +58,34 @@ pub(crate) async fn list(kind: &Kind, port: &Port, store: &dyn ObjectStore) -> R
         must_exist(kind, &product, port, store).await?;
     }
     Ok(files)
+}
+
+/// Looks up every file that the location names.
+async fn named(product: &str, files: &[Path], store: &dyn ObjectStore) -> Result<Vec<ObjectMeta>> {
+    let asked: Vec<_> = files.iter().map(|file| look_up(product, file, store).boxed()).collect();
+    stream::iter(asked).buffered(LOOKED_UP_AT_A_TIME).try_collect().await
+}
+
+async fn look_up(product: &str, file: &Path, store: &dyn ObjectStore) -> Result<ObjectMeta> {
+    let meta = store.head(file).await.map_err(|error| storage_failure(product, file, false, error))?;
+    pinnable(product, meta)
+}
+
+/// An object whose store tells neither ETag nor time could be replaced unseen.
+fn pinnable(product: &str, meta: ObjectMeta) -> Result<ObjectMeta> {
+    if meta.e_tag.is_some() || meta.last_modified != DateTime::UNIX_EPOCH {
+        return Ok(meta);
+    }
+    Err(Failure::Unsupported {
+        what: format!("\"{}\" of {product}, whose server tells neither ETag nor Last-Modified,", meta.location),
+        hint: Some("Let the server send one of both: without it nobody sees that a file was replaced.".to_owned()),
+    }
+    .into())
+}
+
+fn unlisted(product: &str, port: &Port, error: object_store::Error) -> Error {
+    let place = &port.location;
+    place.cannot_be_listed(&error).unwrap_or_else(|| storage_failure(product, &place.path, false, error))
 }
 
 /// The path of an object below its table's folder.
@@ -65,7 +102,7 @@ async fn single(product: &str, port: &Port, store: &dyn ObjectStore) -> Result<O
         return Ok(None);
     }
     match store.head(path).await {
-        Ok(meta) => Ok(Some(meta)),
+        Ok(meta) => pinnable(product, meta).map(Some),
         Err(object_store::Error::NotFound { .. }) => Ok(None),
         Err(error) => Err(storage_failure(product, path, false, error)),
     }
@@ -116,23 +153,29 @@ async fn must_exist(kind: &Kind, product: &str, port: &Port, store: &dyn ObjectS
 /// What of a folder belongs to the table.
 struct Choice<'a> {
     kind: &'a Kind,
-    pattern: Option<Pattern>,
+    /// Any of these; none when everything in the folder does.
+    patterns: Option<Vec<Pattern>>,
     any_extension: bool,
 }
 
 impl<'a> Choice<'a> {
     fn of(kind: &'a Kind, port: &Port) -> Result<Self> {
         let Some(text) = &port.location.pattern else {
-            return Ok(Self { kind, pattern: None, any_extension: false });
+            return Ok(Self { kind, patterns: None, any_extension: false });
         };
-        let pattern = Pattern::new(text).map_err(|error| Failure::InvalidConfiguration {
+        let bad = |message: String| Failure::InvalidConfiguration {
             place: format!("storage location of {}", port.product.name),
-            message: format!("\"{text}\" is no pattern: {error}"),
-            hint: Some("`*`, `?` and `[a-z]` stay within one folder, `**` spans folders.".to_owned()),
-        })?;
+            message,
+            hint: Some(
+                "`*`, `?` and `[a-z]` stay within one folder, `**` spans folders, `{a,b}` is either.".to_owned(),
+            ),
+        };
+        let texts = pattern::expanded(text).ok_or_else(|| bad(format!("\"{text}\" holds a list that is none")))?;
+        let read = |text: &String| Pattern::new(text).map_err(|e| bad(format!("\"{text}\" is no pattern: {e}")));
+        let patterns: Vec<Pattern> = texts.iter().map(read).collect::<Result<_, _>>()?;
         let name = text.rsplit('/').next().unwrap_or(text);
         let literal = name.rsplit_once('.').is_some_and(|(_, end)| !end.is_empty() && !end.contains(['*', '?', '[']));
-        Ok(Self { kind, pattern: Some(pattern), any_extension: literal })
+        Ok(Self { kind, patterns: Some(patterns), any_extension: literal })
     }
 
     fn takes(&self, relative: &str, size: u64) -> bool {
@@ -140,7 +183,7 @@ impl<'a> Choice<'a> {
         size > 0
             && !is_hidden(relative)
             && (self.any_extension || self.kind.has(relative))
-            && self.pattern.as_ref().is_none_or(|pattern| pattern.matches_with(relative, options))
+            && self.patterns.as_ref().is_none_or(|any| any.iter().any(|p| p.matches_with(relative, options)))
     }
 }
 
@@ -158,8 +201,8 @@ mod tests {
 
     fn takes(pattern: Option<&str>, relative: &str) -> bool {
         let any_extension = pattern.is_some_and(|text| text.ends_with(".pq"));
-        let pattern = pattern.map(|text| Pattern::new(text).unwrap());
-        Choice { kind: &PARQUET, pattern, any_extension }.takes(relative, 1)
+        let patterns = pattern.map(|text| vec![Pattern::new(text).unwrap()]);
+        Choice { kind: &PARQUET, patterns, any_extension }.takes(relative, 1)
     }
 
     #[test]
@@ -170,10 +213,8 @@ mod tests {
         {
             assert!(!takes(None, name), "{name}");
         }
-        assert!(
-            !Choice { kind: &PARQUET, pattern: None, any_extension: false }.takes("a.parquet", 0),
-            "an object without bytes"
-        );
+        let nothing = Choice { kind: &PARQUET, patterns: None, any_extension: false };
+        assert!(!nothing.takes("a.parquet", 0), "an object without bytes");
     }
 
     #[test]

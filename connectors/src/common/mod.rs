@@ -4,6 +4,7 @@
 //! Start reading at [`storage_failure`].
 
 pub(crate) mod columns;
+pub(crate) mod drift;
 pub mod errors;
 pub(crate) mod filters;
 pub(crate) mod folders;
@@ -19,7 +20,7 @@ pub(crate) mod read_only;
 pub(crate) mod source;
 pub(crate) mod types;
 
-pub use errors::{find, storage_failure};
+pub use errors::{at_fault, find, storage_failure};
 
 use datafusion::error::DataFusionError;
 use datafusion::execution::object_store::ObjectStoreUrl;

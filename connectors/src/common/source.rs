@@ -2,8 +2,10 @@
 //!
 //! In: the metadata of an object as it was pinned, and byte ranges. Out: exactly those bytes of exactly that object.
 //! Holds always:
-//! - each GET sends `if_match` with the pinned ETag (or `if_unmodified_since` where the store gives no ETags), except for objects
-//!   of a log that names each of them once;
+//! - each GET sends `if_match` with the pinned ETag (or `if_unmodified_since` where the store gives no ETags, or weak ones), except
+//!   for objects of a log that names each of them once;
+//! - an ETag is the same with and without quotation marks: Azure's listings leave them out, its answers do not, and a condition
+//!   that a server is to understand has them;
 //! - a local file is looked at again after its bytes were read, since a file can change while it is being read.
 //!
 //! Start reading at [`Source::ranges`].
@@ -32,6 +34,8 @@ pub(crate) struct Source {
     /// The store; it counts for the query.
     pub(crate) store: Arc<dyn ObjectStore>,
     is_local: bool,
+    /// Whether a server reads the conditions; stores in this process compare them as they gave them.
+    is_served: bool,
     /// Whether an object of a name is always the same: a log never writes a name twice.
     is_named_once: bool,
 }
@@ -45,6 +49,7 @@ impl Source {
             store_id: location.store_id.clone(),
             store: location.metered(ctx),
             is_local: location.url.scheme() == "file",
+            is_served: !matches!(location.url.scheme(), "file" | "memory"),
             is_named_once: false,
         }
     }
@@ -54,7 +59,7 @@ impl Source {
     /// - `product`: for errors.
     /// - `store_id`: of the table's folder; starts every cache key.
     pub(crate) fn named_once(product: &str, store_id: StoreId, store: Arc<dyn ObjectStore>, is_local: bool) -> Self {
-        Self { product: product.into(), store_id, store, is_local, is_named_once: true }
+        Self { product: product.into(), store_id, store, is_local, is_served: !is_local, is_named_once: true }
     }
 
     /// The product, for errors.
@@ -94,10 +99,24 @@ impl Source {
         self.same(file, &answer.meta)
     }
 
+    /// What a request says of the object that it means.
+    fn condition(&self, file: &ObjectMeta) -> GetOptions {
+        match &file.e_tag {
+            // A weak one never matches; the answer's own is compared.
+            Some(etag) if etag.starts_with("W/") => unmodified(file),
+            Some(etag) => {
+                let etag = if self.is_served { format!("\"{}\"", unquoted(etag)) } else { etag.clone() };
+                GetOptions { if_match: Some(etag), ..GetOptions::default() }
+            }
+            None if self.is_named_once => GetOptions::default(),
+            None => unmodified(file),
+        }
+    }
+
     /// A store that ignores conditions still tells which object it answered with.
     fn same(&self, file: &ObjectMeta, answered: &ObjectMeta) -> Result<()> {
         let is_other = match (&file.e_tag, &answered.e_tag) {
-            (Some(pinned), Some(now)) => pinned != now,
+            (Some(pinned), Some(now)) => unquoted(pinned) != unquoted(now),
             _ if self.is_named_once => false,
             _ => file.last_modified != answered.last_modified,
         };
@@ -116,13 +135,47 @@ impl Source {
         }
         .into()
     }
+}
 
-    /// What a request says of the object that it means.
-    fn condition(&self, file: &ObjectMeta) -> GetOptions {
-        match &file.e_tag {
-            Some(etag) => GetOptions { if_match: Some(etag.clone()), ..GetOptions::default() },
-            None if self.is_named_once => GetOptions::default(),
-            None => GetOptions { if_unmodified_since: Some(file.last_modified), ..GetOptions::default() },
+fn unmodified(file: &ObjectMeta) -> GetOptions {
+    GetOptions { if_unmodified_since: Some(file.last_modified), ..GetOptions::default() }
+}
+
+fn unquoted(etag: &str) -> &str {
+    etag.strip_prefix('"').and_then(|etag| etag.strip_suffix('"')).unwrap_or(etag)
+}
+
+#[cfg(test)]
+mod tests {
+    use chrono::DateTime;
+    use object_store::path::Path;
+
+    use super::*;
+
+    fn file(etag: Option<&str>) -> ObjectMeta {
+        let last_modified = DateTime::from_timestamp_nanos(0);
+        ObjectMeta { location: Path::from("a"), last_modified, size: 1, e_tag: etag.map(str::to_owned), version: None }
+    }
+
+    fn source(is_served: bool) -> Source {
+        let store = Arc::new(object_store::memory::InMemory::new());
+        Source {
+            product: "p".into(),
+            store_id: StoreId::local(),
+            store,
+            is_local: false,
+            is_served,
+            is_named_once: false,
         }
+    }
+
+    #[test]
+    fn the_condition_is_one_that_servers_understand() {
+        let sent = |etag| source(true).condition(&file(etag)).if_match;
+        assert_eq!(sent(Some("\"x\"")).as_deref(), Some("\"x\""));
+        assert_eq!(sent(Some("0x8D")).as_deref(), Some("\"0x8D\""), "as Azure lists it");
+        assert_eq!(sent(Some("W/\"x\"")), None);
+        assert!(source(true).condition(&file(None)).if_unmodified_since.is_some());
+        assert_eq!(source(false).condition(&file(Some("0x8D"))).if_match.as_deref(), Some("0x8D"));
     }
 }

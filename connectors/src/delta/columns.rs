@@ -13,10 +13,11 @@ use arrow::array::{Array, AsArray};
 use arrow::datatypes::{DataType, Field, FieldRef, Int64Type, Schema, SchemaRef};
 use deltalake::kernel::engine::arrow_conversion::TryIntoArrow;
 use meshweave_engine::connect::Port;
-use meshweave_engine::types::logical_type;
-use meshweave_engine::{Failure, Result};
+use meshweave_engine::drift::{Change, Difference};
+use meshweave_engine::{Failure, QueryContext, Result};
 
 use super::snapshots::Loaded;
+use crate::common::drift::{differences, nulls};
 use crate::common::types::keeps;
 
 /// The columns as stored, partition columns last.
@@ -53,42 +54,37 @@ fn bare_type(data_type: &DataType) -> DataType {
     }
 }
 
-/// Holds `promised` against what is stored.
+/// Holds `promised` against what is stored, and reports what differs.
 ///
 /// # Errors
-/// [`Failure::ContractBroken`] with every column that is missing, too narrow, or null where none may be (as far as the log tells).
-pub(super) fn check(port: &Port, loaded: &Loaded, promised: &Schema) -> Result<()> {
+/// [`Failure::ContractBroken`] with every column that is missing, too narrow, null where none may be (as far as the log tells), or
+/// refused by the product's policy.
+pub(super) fn check(ctx: &QueryContext, port: &Port, loaded: &Loaded, promised: &Schema) -> Result<()> {
     let stored = stored(loaded);
-    let mut broken: Vec<String> = Vec::new();
-    for field in promised.fields() {
-        match stored.field_with_name(field.name()) {
-            Ok(found) if keeps(field.data_type(), found.data_type()) => {
-                if let Some(nulls) =
-                    (!field.is_nullable() && found.is_nullable()).then(|| known_nulls(loaded, field.name()))
-                {
-                    broken.extend(
-                        (nulls > 0).then(|| format!("column \"{}\" promises no nulls and holds {nulls}", field.name())),
-                    );
-                }
-            }
-            Ok(found) => broken.push(format!(
-                "column \"{}\" is promised as {} and stored as {}",
-                field.name(),
-                logical_type(field.data_type()),
-                logical_type(found.data_type())
-            )),
-            Err(_) => broken.push(missing(field.name(), &stored)),
-        }
-    }
-    if broken.is_empty() {
+    let mut found = differences(promised, &stored);
+    // A table says once for all its files which columns it has.
+    found.iter_mut().filter(|one| one.change == Change::MissingColumn).for_each(|one| one.is_fatal = true);
+    found.extend(promised.fields().iter().filter_map(|field| held_nulls(loaded, &stored, field)));
+    let refused = ctx.drift.weigh(&port.key, &found);
+    if refused.is_empty() {
         return Ok(());
     }
+    let words: Vec<&str> = refused.iter().map(|one| one.message.as_str()).collect();
     Err(Failure::ContractBroken {
         product: port.key.clone(),
-        message: format!("{} (delta version {})", broken.join("; "), loaded.version),
+        message: format!("{} (delta version {})", words.join("; "), loaded.version),
         hint: Some("Register a version of the contract that says what is stored, or mend the table.".to_owned()),
     }
     .into())
+}
+
+fn held_nulls(loaded: &Loaded, stored: &Schema, promised: &Field) -> Option<Difference> {
+    let found = stored.field_with_name(promised.name()).ok()?;
+    if promised.is_nullable() || !found.is_nullable() || !keeps(promised.data_type(), found.data_type()) {
+        return None;
+    }
+    let count = Some(known_nulls(loaded, promised.name())).filter(|nulls| *nulls > 0)?;
+    Some(nulls(promised, count))
 }
 
 /// Nulls that the log counts in a column; files with deleted rows count as none, for their nulls may be the deleted ones.
@@ -108,12 +104,4 @@ fn known_nulls(loaded: &Loaded, column: &str) -> u64 {
         .filter(|&row| counts.is_valid(row) && whole(row))
         .map(|row| counts.value(row).unsigned_abs())
         .sum()
-}
-
-fn missing(name: &str, stored: &Schema) -> String {
-    let like = stored.fields().iter().find(|field| field.name().eq_ignore_ascii_case(name));
-    match like {
-        Some(field) => format!("column \"{name}\" is not stored (the table has \"{}\")", field.name()),
-        None => format!("column \"{name}\" is not stored"),
-    }
 }

@@ -9,7 +9,7 @@ use meshweave_engine::{Error, Failure};
 
 use super::history;
 use super::store::TableFolder;
-use crate::common::find;
+use crate::common::{at_fault, find};
 
 /// The failure of reading a log.
 ///
@@ -19,6 +19,10 @@ use crate::common::find;
 pub(super) async fn of_load(folder: &TableFolder, target: Option<u64>, error: DeltaTableError) -> Error {
     if let Some(ours) = find(&error) {
         return ours.clone();
+    }
+    // The readers of the log may have turned it into text; asking a store again that does not answer would only take longer.
+    if let Some(met) = folder.failed().first() {
+        return met;
     }
     match (history::readable(folder).await, target) {
         (Err(storage), _) => storage,
@@ -74,5 +78,5 @@ pub(super) fn of_storage(folder: &TableFolder, error: object_store::Error) -> Er
     if let Some(ours) = find(&error) {
         return ours.clone();
     }
-    Error::unavailable(&folder.key, format!("the storage at {} does not answer", folder.place), error)
+    Error::unavailable(&folder.key, at_fault(&folder.key, &folder.place, &error), error)
 }

@@ -30,6 +30,7 @@ use meshweave_engine::settings::Limits;
 use meshweave_engine::version::Version;
 use meshweave_engine::{Error, Failure, QueryContext, Result};
 
+use crate::common::drift;
 use footers::FooterCache;
 use provider::DeltaTable;
 use snapshots::{Loaded, Snapshots};
@@ -128,10 +129,10 @@ impl Connector for Delta {
         };
         let folder = TableFolder::new(ctx, port, ctx.cancel.clone())?;
         let schema = match &port.schema {
-            Some(schema) => Arc::clone(schema),
+            Some(schema) => drift::widened(ctx, &port.key, schema, &columns::stored(&loaded)),
             None => columns::observed(&loaded),
         };
-        columns::check(port, &loaded, &schema)?;
+        columns::check(ctx, port, &loaded, &schema)?;
         let stores = vec![(folder.url(), folder.store())];
         if let Some(data) = loaded.data_files()
             && let Some(table) = own::table(ctx, port, &loaded, data, Arc::clone(&schema), &folder, &self.own_footers)?

@@ -115,7 +115,7 @@ impl Snapshots {
     ///
     /// Cost: one listing of the log from the kept version on, and the new entries; else the whole log.
     pub(super) async fn newest(&self, folder: &TableFolder) -> Result<Arc<Loaded>> {
-        let base = self.usable(folder, i64::MAX).await;
+        let base = self.usable(folder, i64::MAX).await?;
         self.advance(folder, base, None).await
     }
 
@@ -124,7 +124,7 @@ impl Snapshots {
         let Ok(target) = u64::try_from(number) else {
             return Err(failure::no_such_version(folder, number).await);
         };
-        let base = self.usable(folder, number).await;
+        let base = self.usable(folder, number).await?;
         if let Some(loaded) = base.as_ref().filter(|loaded| loaded.version == number) {
             return Ok(Arc::clone(loaded));
         }
@@ -132,13 +132,20 @@ impl Snapshots {
     }
 
     /// The newest kept version up to `limit` whose commit file is still the one it was read from.
-    async fn usable(&self, folder: &TableFolder, limit: i64) -> Option<Arc<Loaded>> {
-        let (loaded, mark) = self.kept_below(&folder.id, limit)?;
-        if mark_of(folder, loaded.state.version()).await.as_ref() == Some(&mark) {
-            return Some(loaded);
+    ///
+    /// # Errors
+    /// When the store does not answer: what is kept stays, and nobody asks a second time.
+    async fn usable(&self, folder: &TableFolder, limit: i64) -> Result<Option<Arc<Loaded>>> {
+        let Some((loaded, mark)) = self.kept_below(&folder.id, limit) else { return Ok(None) };
+        match folder.store().head(&TableFolder::commit(loaded.state.version())).await {
+            Ok(meta) if Mark::from(meta.clone()) == mark => return Ok(Some(loaded)),
+            Err(error) if !matches!(error, object_store::Error::NotFound { .. }) => {
+                return Err(failure::of_storage(folder, error));
+            }
+            Ok(_) | Err(_) => {}
         }
         self.kept.lock().retain(|kept| kept.folder != folder.id);
-        None
+        Ok(None)
     }
 
     fn kept_below(&self, folder: &FolderId, limit: i64) -> Option<(Arc<Loaded>, Mark)> {

@@ -6,10 +6,12 @@
 //! - paths are relative to the table, so a log entry cannot reach outside of it, and odd characters in the folder's own path
 //!   are never escaped twice;
 //! - listings are sorted, which the kernel takes for granted of every store that is not `file:`;
+//! - an entry of the log that is shorter or longer than it was listed is an error: half of a commit is no commit;
 //! - a data file that is gone is the product's failure, not a raw one; after a cancellation nothing is asked any more.
 //!
 //! Start reading at [`TableFolder`].
 
+use std::collections::HashMap;
 use std::fmt;
 use std::ops::Range;
 use std::sync::{Arc, OnceLock};
@@ -21,20 +23,21 @@ use deltalake::logstore::{LogStore, StorageConfig, default_logstore};
 use futures::stream::{self, BoxStream};
 use futures::{StreamExt, TryStreamExt};
 use meshweave_engine::connect::Port;
-use meshweave_engine::storage::StoreId;
 use meshweave_engine::storage::meter::MeteredStore;
+use meshweave_engine::storage::{Fault, StoreId};
 use meshweave_engine::{Error, Failure, QueryContext, Result};
 use object_store::path::Path;
 use object_store::prefix::PrefixStore;
 use object_store::{
-    CopyOptions, Error as StoreError, GetOptions, GetResult, ListResult, MultipartUpload, ObjectMeta, ObjectStore,
-    PutMultipartOptions, PutOptions, PutPayload, PutResult, RenameOptions, Result as StoreResult,
+    CopyOptions, Error as StoreError, GetOptions, GetRange, GetResult, ListResult, MultipartUpload, ObjectMeta,
+    ObjectStore, PutMultipartOptions, PutOptions, PutPayload, PutResult, RenameOptions, Result as StoreResult,
 };
+use parking_lot::Mutex;
 use sha2::{Digest, Sha256};
 use tokio_util::sync::CancellationToken;
 use url::Url;
 
-use crate::common::find;
+use crate::common::{at_fault, find};
 
 const SCHEME: &str = "meshweave-delta";
 const LOG_FOLDER: &str = "_delta_log";
@@ -82,8 +85,8 @@ impl TableFolder {
         let id = FolderId { store: location.store_id.clone(), path: location.path.clone() };
         let (usage, store) = (Arc::clone(&ctx.usage), Arc::clone(&location.store));
         let metered: Arc<dyn ObjectStore> = Arc::new(MeteredStore::new(store, location.is_local(), usage, stop));
-        let inner = PrefixStore::new(metered, location.path.clone());
-        let store = FolderStore { inner, key: port.key.clone(), failed: Failed::default() };
+        let inner = Arc::new(PrefixStore::new(metered, location.path.clone()));
+        let store = FolderStore { inner, key: port.key.clone(), failed: Failed::default(), listed: Arc::default() };
         let root = synthetic_root(&id)?;
         Ok(Self { id, key: port.key.clone(), place: location.url.to_string(), store: Arc::new(store), root })
     }
@@ -141,10 +144,13 @@ impl Failed {
 }
 
 /// See the file's head.
+#[derive(Clone)]
 struct FolderStore {
-    inner: PrefixStore<Arc<dyn ObjectStore>>,
+    inner: Arc<PrefixStore<Arc<dyn ObjectStore>>>,
     key: String,
     failed: Failed,
+    /// Sizes of the log's entries as they were listed.
+    listed: Arc<Mutex<HashMap<Path, u64>>>,
 }
 
 impl fmt::Debug for FolderStore {
@@ -160,29 +166,95 @@ impl fmt::Display for FolderStore {
 }
 
 impl FolderStore {
-    /// Says whose file is missing or whose storage fails. The log is left alone: its readers know what a missing entry means.
+    /// Says whose file is missing or whose storage fails. What is missing in the log is left alone: its readers know what it means.
     fn explain(&self, path: &Path, error: StoreError) -> StoreError {
         let in_log = path.parts().next().is_some_and(|part| part.as_ref() == LOG_FOLDER);
-        if in_log {
+        let is_missing = matches!(error, StoreError::NotFound { .. });
+        if in_log && (is_missing || matches!(error, StoreError::NotSupported { .. })) {
             return error;
         }
-        let failure = match (find(&error), &error) {
-            (Some(ours), _) => ours.clone(),
-            (None, StoreError::NotFound { .. }) => Failure::PinnedObjectChanged {
+        let failure = match find(&error) {
+            Some(ours) => ours.clone(),
+            None if is_missing => Failure::PinnedObjectChanged {
                 product: self.key.clone(),
                 object: path.to_string(),
                 cause: Some(Arc::new(error)),
             }
             .into(),
-            (None, _) => Error::unavailable(&self.key, format!("its storage does not answer for \"{path}\""), error),
+            None => Error::unavailable(&self.key, at_fault(&self.key, path.as_ref(), &error), error),
         };
         self.failed.keep(&failure);
         carried(failure)
     }
 
+    /// An entry of the log is written once and never again: one that answers with another size than it was listed with is no answer.
+    fn whole(&self, path: &Path, answer: GetResult) -> StoreResult<GetResult> {
+        match self.listed.lock().get(path) {
+            Some(size) if *size != answer.meta.size => {
+                let message = format!("\"{path}\" was listed with {size} bytes and sent with {}", answer.meta.size);
+                let cause = StoreError::Generic { store: SCHEME, source: message.into() };
+                let wrong = Fault::WrongLength.words();
+                let domain = self.key.split('.').next().unwrap_or_default();
+                let failure = Error::unavailable(
+                    &self.key,
+                    format!("the storage of domain {domain} {wrong} for \"{path}\""),
+                    cause,
+                );
+                self.failed.keep(&failure);
+                Err(carried(failure))
+            }
+            _ => Ok(answer),
+        }
+    }
+
+    /// A store that has failed a query, all retries included, is not asked again for the same query: readers of the log try one
+    /// entry after the other, and each would take its time.
+    fn still_good(&self) -> StoreResult<()> {
+        self.failed.first().map_or(Ok(()), |met| Err(carried(met)))
+    }
+
+    /// Asks for a log entry by its length: an answer that claims a range is held to it, and asked for again where it falls short.
+    fn all_of(&self, path: &Path, options: GetOptions) -> GetOptions {
+        match self.listed.lock().get(path) {
+            Some(size) if *size > 0 && options.range.is_none() && !options.head => {
+                GetOptions { range: Some(GetRange::Bounded(0..*size)), ..options }
+            }
+            _ => options,
+        }
+    }
+
+    /// A listing, sorted, in our words; the sizes of log entries are remembered.
+    fn known(
+        &self,
+        prefix: Option<&Path>,
+        listing: BoxStream<'static, StoreResult<ObjectMeta>>,
+    ) -> BoxStream<'static, StoreResult<ObjectMeta>> {
+        if let Err(met) = self.still_good() {
+            return stream::once(async { Err(met) }).boxed();
+        }
+        let (this, prefix) = (self.clone(), prefix.cloned().unwrap_or_default());
+        let explained = sorted(listing).map(move |found| match found {
+            Ok(meta) => {
+                if is_entry(&meta.location) {
+                    this.listed.lock().insert(meta.location.clone(), meta.size);
+                }
+                Ok(meta)
+            }
+            Err(error) => Err(this.explain(&prefix, error)),
+        });
+        explained.boxed()
+    }
+
     fn refused(&self) -> StoreError {
         StoreError::NotSupported { source: format!("{self} is read-only").into() }
     }
+}
+
+/// Whether a path is that of a commit or a checkpoint, which never change.
+fn is_entry(path: &Path) -> bool {
+    let mut parts = path.parts();
+    let in_log = parts.next().is_some_and(|part| part.as_ref() == LOG_FOLDER);
+    in_log && parts.next().is_some_and(|name| name.as_ref().starts_with(|c: char| c.is_ascii_digit()))
 }
 
 /// Carries one of our errors through the object store's.
@@ -212,10 +284,14 @@ impl ObjectStore for FolderStore {
     }
 
     async fn get_opts(&self, location: &Path, options: GetOptions) -> StoreResult<GetResult> {
-        self.inner.get_opts(location, options).await.map_err(|e| self.explain(location, e))
+        self.still_good()?;
+        let options = self.all_of(location, options);
+        let answer = self.inner.get_opts(location, options).await.map_err(|e| self.explain(location, e))?;
+        self.whole(location, answer)
     }
 
     async fn get_ranges(&self, location: &Path, ranges: &[Range<u64>]) -> StoreResult<Vec<Bytes>> {
+        self.still_good()?;
         self.inner.get_ranges(location, ranges).await.map_err(|e| self.explain(location, e))
     }
 
@@ -225,15 +301,19 @@ impl ObjectStore for FolderStore {
     }
 
     fn list(&self, prefix: Option<&Path>) -> BoxStream<'static, StoreResult<ObjectMeta>> {
-        sorted(self.inner.list(prefix))
+        self.known(prefix, self.inner.list(prefix))
     }
 
     fn list_with_offset(&self, prefix: Option<&Path>, offset: &Path) -> BoxStream<'static, StoreResult<ObjectMeta>> {
-        sorted(self.inner.list_with_offset(prefix, offset))
+        // Some stores list more than what comes after it.
+        let offset = offset.clone();
+        let after = self.inner.list_with_offset(prefix, &offset);
+        self.known(prefix, after.try_filter(move |found| std::future::ready(found.location > offset)).boxed())
     }
 
     async fn list_with_delimiter(&self, prefix: Option<&Path>) -> StoreResult<ListResult> {
-        self.inner.list_with_delimiter(prefix).await
+        let listed = self.inner.list_with_delimiter(prefix).await;
+        listed.map_err(|error| self.explain(&prefix.cloned().unwrap_or_default(), error))
     }
 
     async fn copy_opts(&self, _: &Path, _: &Path, _: CopyOptions) -> StoreResult<()> {

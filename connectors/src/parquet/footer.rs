@@ -12,6 +12,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use arrow::datatypes::{DataType, Field, SchemaRef};
+use meshweave_engine::drift::Difference;
 use meshweave_engine::storage::StoreId;
 use meshweave_engine::{Error, Failure, Result};
 use object_store::ObjectMeta;
@@ -38,8 +39,8 @@ pub(crate) struct Footer {
     /// The columns as Arrow reads them.
     pub(crate) schema: SchemaRef,
     columns: Mutex<HashMap<(String, DataType), Arc<ColumnFacts>>>,
-    /// The promise that this file was last found to keep.
-    kept: Mutex<Option<SchemaRef>>,
+    /// The promise that this file was compared with last, and what differs.
+    compared: Mutex<Option<(SchemaRef, Arc<[Difference]>)>>,
 }
 
 impl Footer {
@@ -77,14 +78,16 @@ impl Footer {
         facts
     }
 
-    /// Runs `check` unless this file has passed it for the same promise before.
-    pub(crate) fn keeps(&self, promise: &SchemaRef, check: impl FnOnce() -> Result<()>) -> Result<()> {
-        if self.kept.lock().as_ref().is_some_and(|known| Arc::ptr_eq(known, promise) || known == promise) {
-            return Ok(());
+    /// How this file differs from a promise; `find` is asked unless it was for the same promise before.
+    pub(crate) fn differences(&self, promise: &SchemaRef, find: impl FnOnce() -> Vec<Difference>) -> Arc<[Difference]> {
+        if let Some((known, found)) = self.compared.lock().as_ref()
+            && (Arc::ptr_eq(known, promise) || known == promise)
+        {
+            return Arc::clone(found);
         }
-        check()?;
-        *self.kept.lock() = Some(Arc::clone(promise));
-        Ok(())
+        let found: Arc<[Difference]> = find().into();
+        *self.compared.lock() = Some((Arc::clone(promise), Arc::clone(&found)));
+        found
     }
 
     /// Its place in memory, bytes: the metadata, and as much again for what is derived from it.
@@ -228,7 +231,7 @@ async fn load(source: &Source, file: &ObjectMeta) -> Result<Arc<Footer>> {
     let metadata = Arc::new(believable(metadata).map_err(broken)?);
     let arrow = ArrowReaderMetadata::try_new(Arc::clone(&metadata), ArrowReaderOptions::new()).map_err(broken)?;
     let schema = Arc::clone(arrow.schema());
-    Ok(Arc::new(Footer { metadata, schema, columns: Mutex::default(), kept: Mutex::default() }))
+    Ok(Arc::new(Footer { metadata, schema, columns: Mutex::default(), compared: Mutex::default() }))
 }
 
 /// Takes out the statistics that pruning must not believe.

@@ -23,6 +23,7 @@ use arrow::datatypes::SchemaRef;
 use async_trait::async_trait;
 use futures::{FutureExt, StreamExt, TryStreamExt, stream};
 use meshweave_engine::connect::{AsOf, Capabilities, Connector, Observed, Opened, Pinned, Port};
+use meshweave_engine::drift::DriftPolicy;
 use meshweave_engine::settings::Limits;
 use meshweave_engine::{QueryContext, Result};
 
@@ -35,7 +36,7 @@ use crate::common::manifest::Manifest;
 use crate::common::merge::Merge;
 use crate::common::read_only::ReadOnly;
 use crate::common::source::Source;
-use crate::common::{plain, store_url};
+use crate::common::{drift, plain, store_url};
 
 /// What Parquet files are called, and how they are named.
 const KIND: Kind = Kind { word: "parquet", people: "Parquet", endings: &[".parquet"], may_be_packed: false };
@@ -106,6 +107,11 @@ impl Connector for Parquet {
     async fn open(&self, ctx: &QueryContext, port: &Port, pinned: &Pinned) -> Result<Opened> {
         let manifest = plain::pinned(&KIND, port, pinned)?;
         let schema: SchemaRef = match &port.schema {
+            // Whoever widens must know every file's types before anything is planned.
+            Some(schema) if ctx.drift.policy(&port.key) == DriftPolicy::Widen => {
+                let stored = ctx.bounded(self.observe(ctx, port, &manifest)).await?.schema;
+                drift::widened(ctx, &port.key, schema, &stored)
+            }
             Some(schema) => Arc::clone(schema),
             None => ctx.bounded(self.observe(ctx, port, &manifest)).await?.schema,
         };

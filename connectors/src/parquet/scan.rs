@@ -26,7 +26,7 @@ use parquet::file::metadata::RowGroupMetaData;
 use super::adapter::PromisedColumns;
 use super::confirmed::{Question, lies_within};
 use super::footer::{Footer, Key};
-use super::promise;
+use super::promise::{self, Promise};
 use super::prune::{self, Candidate};
 use super::reader::PinnedReaders;
 use super::statistics::{Part, of_part, of_table};
@@ -78,6 +78,9 @@ impl ParquetTable {
 
         let fitting = self.in_fitting_folders(&mut judged)?;
         let opened = self.footers(fitting, limit).await?;
+        let read: Vec<_> = opened.iter().map(|(file, footer)| (&file.meta.location, footer.as_ref())).collect();
+        promise::check_missing(self.source.product(), &self.promise(), &read, read.len() == self.files.len())
+            .map_err(datafusion::error::DataFusionError::from)?;
         let kept = self.surviving(&opened, &judged);
         let weights = self.weights(&kept, &projected, &judged);
         self.ctx.scans.add(self.report(&projected, judged, limit, &kept, &weights));
@@ -174,10 +177,19 @@ impl ParquetTable {
 
     async fn checked<'a>(&self, file: &'a TableFile) -> meshweave_engine::Result<(&'a TableFile, Arc<Footer>)> {
         let footer = self.footers.get(&self.source, &file.meta).await?;
-        let promised = &self.columns.file_schema;
-        promise::check(self.source.product(), &file.meta.location, promised, &footer, self.log.is_some())?;
+        promise::check(self.source.product(), &file.meta.location, &self.promise(), &footer)?;
         self.confirm(file, &footer);
         Ok((file, footer))
+    }
+
+    fn promise(&self) -> Promise<'_> {
+        Promise {
+            ctx: &self.ctx,
+            key: &self.identity.key,
+            columns: &self.columns.file_schema,
+            partitions: &self.columns.partitions,
+            by_log: self.log.is_some(),
+        }
     }
 
     fn surviving<'a>(&self, opened: &[(&'a TableFile, Arc<Footer>)], judged: &[Judged]) -> Vec<Kept<'a>> {

@@ -21,7 +21,7 @@ fn in_memory() -> FileFixture {
     FileFixture::new(Place::Store(Arc::new(InMemory::new())))
 }
 
-async fn check(fixture: FileFixture, expected_failures: &[&str]) {
+pub(crate) async fn check(fixture: FileFixture, expected_failures: &[&str]) {
     let verdicts = run(&fixture).await;
     assert_eq!(verdicts.len(), CHECKS.len());
     let failed: Vec<_> = verdicts.iter().filter(|(_, verdict)| verdict.is_err()).collect();

@@ -4,5 +4,6 @@
 mod conformance;
 mod delta;
 mod parquet;
+mod remote;
 mod rows;
 mod support;

@@ -29,9 +29,17 @@ pub(crate) fn connector() -> Parquet {
     Parquet::new(&Settings::default().limits)
 }
 
+/// The identity of a store behind a server; real ones have 16 digits.
+const SERVER: &str = "server";
+
 /// A port of `shop.orders@1` at `path` of a store.
 pub(crate) fn port(store: Arc<dyn ObjectStore>, id: &str, path: &str, schema: Option<SchemaRef>) -> Port {
-    let scheme = if id.starts_with("local") { "file:///" } else { "memory:///" };
+    let is_served = id == SERVER || id.len() == 16;
+    let scheme = match (id.starts_with("local"), is_served) {
+        (true, _) => "file:///",
+        (_, true) => "s3://bucket/",
+        _ => "memory:///",
+    };
     let (folder, pattern) = match path.find(['*', '?', '[']) {
         None => (path, None),
         Some(at) => {
@@ -122,6 +130,8 @@ pub(crate) fn is_changed(error: &meshweave_engine::Error) -> bool {
 pub(crate) enum Place {
     /// In a store with ETags and conditions.
     Store(Arc<dyn ObjectStore>),
+    /// In a real server's store: written through the first, read through the second.
+    Remote(Arc<dyn ObjectStore>, Arc<dyn ObjectStore>),
     /// In a temporary folder.
     Local(tempfile::TempDir),
 }
@@ -156,12 +166,16 @@ impl FileFixture {
     fn store(&self) -> (Arc<dyn ObjectStore>, &'static str) {
         match &self.place {
             Place::Store(store) => (Arc::clone(store), "remote"),
+            Place::Remote(_, store) => (Arc::clone(store), SERVER),
             Place::Local(folder) => (Arc::new(LocalFileSystem::new_with_prefix(folder.path()).unwrap()), "local"),
         }
     }
 
     async fn write(&self, name: &str, table: &NewTable) {
-        let (store, _) = self.store();
+        let store = match &self.place {
+            Place::Remote(write, _) => Arc::clone(write),
+            Place::Store(_) | Place::Local(_) => self.store().0,
+        };
         for (index, batch) in table.batches.iter().enumerate() {
             let (folders, stored) = split(table, batch);
             let path = format!("{name}/{folders}part-{index}{}", self.ending);

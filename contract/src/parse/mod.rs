@@ -11,11 +11,13 @@
 mod avro;
 mod avro_faults;
 mod blocks;
+mod drift;
 pub(crate) mod fields;
 mod form;
 mod form_a;
 mod form_b;
 mod form_c;
+mod gather;
 mod hash;
 pub(crate) mod json;
 mod json_schema;
@@ -36,13 +38,15 @@ mod yaml;
 
 pub use avro::avro_columns;
 pub(crate) use avro::avro_schema;
+pub use gather::{Bundle, CONTRACTS, gather, refers};
 pub use hash::canonical_hash;
 pub use near::nearest;
 pub(crate) use written::columns_of;
 
 pub(crate) use blocks::head::{date_is_known, reference_is_known};
 pub(crate) use blocks::storage::location_fault;
-pub(crate) use odcs::identity::{slug, version_of};
+pub use odcs::identity::slug;
+pub(crate) use odcs::identity::version_of;
 pub(crate) use words::span_is_known;
 
 use crate::model::Product;
@@ -115,6 +119,7 @@ pub fn parse(text: &[u8], file: &str) -> Parsed {
 ///
 /// - `documents`: one ODPS document and the ODCS documents it refers to by `contractId`; a single document is read as [`parse`] reads it.
 ///   Without exactly one product document the first document is read, and contracts that nobody refers to are left aside.
+///   A document that is no YAML or JSON at all is a problem, for it may be one of those that are missed.
 pub fn parse_files(documents: &[Text], domain: Option<&DomainName>) -> Parsed {
     let kind = |document: &Text, key: &str| {
         let root = text::read(&document.text, &document.file, &mut Report::new(&document.file))?;
@@ -124,10 +129,17 @@ pub fn parse_files(documents: &[Text], domain: Option<&DomainName>) -> Parsed {
     let Some(main) = documents.iter().find(is_product).or_else(|| documents.first()) else {
         return parse(b"", "");
     };
-    let find = |wanted: &ContractRef<'_>| {
-        documents.iter().filter(|d| *d != main).find(|d| kind(d, "id").as_deref() == Some(wanted.id)).cloned()
-    };
-    parse_with(&main.text, &main.file, &Surroundings { domain, contracts: &find })
+    let find = |wanted: &ContractRef<'_>| gather::find(documents, &main.file, wanted);
+    let mut parsed = parse_with(&main.text, &main.file, &Surroundings { domain, contracts: &find });
+    for other in documents.iter().filter(|other| *other != main) {
+        // Nobody can say whether what cannot be read is one of those that are referred to.
+        let mut report = Report::new(&other.file);
+        if text::read(&other.text, &other.file, &mut report).is_none() {
+            parsed.product = None;
+            parsed.problems.extend(report.finish());
+        }
+    }
+    parsed
 }
 
 /// As [`parse`], knowing what lies around the document: the domain of the folder, and the contracts of a product document.
@@ -140,6 +152,9 @@ pub fn parse_with(text: &[u8], file: &str, around: &Surroundings<'_>) -> Parsed 
         Some(root) => form::read(root, around, &mut report),
         None => (None, None),
     };
+    if let (Some(root), Some(product)) = (&root, &product) {
+        drift::check(product, root, &mut report);
+    }
     let product = product.filter(|_| !report.has_errors());
     Parsed { product, form, problems: report.finish() }
 }

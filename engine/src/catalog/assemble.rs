@@ -11,7 +11,8 @@ use std::sync::Arc;
 use arrow::datatypes::{Field, Fields, Schema, SchemaRef};
 use meshweave_contract::model::{Body, Column, Product, StorageSpec, Table};
 use meshweave_contract::name::{ProductId, TableName, fold};
-use meshweave_contract::parse::{Parsed, canonical_hash, parse};
+use meshweave_contract::parse::{CONTRACTS, Parsed, Surroundings, Text, canonical_hash, parse_files, parse_with};
+use meshweave_contract::ports::SqlTable;
 use meshweave_contract::problem::Severity;
 
 use super::{CatalogProblem, Domain, Entry, Record, ResolvedColumn, ResolvedColumns, ResolvedTable};
@@ -20,10 +21,27 @@ use crate::types::{arrow_schema, arrow_type};
 /// The format of a product whose contract names no storage, unless registration has seen another one.
 pub(super) const DEFAULT_FORMAT: &str = "parquet";
 
-/// Entries of an earlier snapshot, so that what did not change is not parsed again.
-pub(super) type Known = HashMap<ProductId, (Record, Arc<Entry>)>;
+/// Behind a problem with something of which an earlier state could be read.
+pub(super) const STANDS: &str = "; what was read before stands";
+/// Contracts that one thread reads at a time.
+const CHUNK: usize = 16;
 
-/// Makes the entries of a snapshot.
+/// Entries of an earlier snapshot, so that what did not change is not parsed again.
+pub(super) type Known = HashMap<ProductId, Kept>;
+
+/// One entry of an earlier snapshot.
+#[derive(Debug)]
+pub(super) struct Kept {
+    /// What it was made from.
+    record: Record,
+    entry: Arc<Entry>,
+    /// What deserved a look.
+    odd: Vec<CatalogProblem>,
+}
+
+/// Makes the entries of a snapshot; contracts are read on all processors.
+///
+/// A record that cannot be used is a problem; where an earlier state of it could be, that one stands.
 ///
 /// - `known`: entries made before; used when record and domain are the same, replaced by the new ones.
 pub(super) fn entries(
@@ -35,19 +53,27 @@ pub(super) fn entries(
     let mut now = Known::with_capacity(records.len());
     let mut spelled: HashMap<String, String> = HashMap::new();
     let mut entries = Vec::with_capacity(records.len());
-    for record in records {
-        let made = match known.remove(&record.id) {
-            Some((before, entry)) if before == record && domains.iter().any(|d| Arc::ptr_eq(d, &entry.domain)) => {
-                Ok(entry)
+    let before: Vec<Option<Kept>> = records.iter().map(|record| known.remove(&record.id)).collect();
+    let made = made(domains, &records, &before);
+    for ((record, before), made) in records.into_iter().zip(before).zip(made) {
+        let kept = match made {
+            None => before,
+            Some(Ok(entry)) => Some(Kept { odd: odd(&record, &entry), entry: Arc::new(entry), record }),
+            Some(Err(mut problem)) => {
+                let stands = before.and_then(|before| still(domains, before));
+                if stands.is_some() {
+                    problem.message.push_str(STANDS);
+                }
+                problems.push(problem);
+                stands
             }
-            _ => entry(domains, &record).map(Arc::new),
         };
-        let made = made.and_then(|made| alone(made, &record, &now, &mut spelled));
-        match made {
-            Ok(entry) => {
-                problems.extend(odd(&record, &entry));
-                entries.push(Arc::clone(&entry));
-                now.insert(record.id.clone(), (record, entry));
+        let Some(kept) = kept else { continue };
+        match alone(&kept, &now, &mut spelled) {
+            Ok(()) => {
+                problems.extend(kept.odd.iter().cloned());
+                entries.push(Arc::clone(&kept.entry));
+                now.insert(kept.record.id.clone(), kept);
             }
             Err(problem) => problems.push(problem),
         }
@@ -56,24 +82,70 @@ pub(super) fn entries(
     entries
 }
 
+/// The entries of records that are not as they were before; none for one that is.
+fn made(
+    domains: &[Arc<Domain>],
+    records: &[Record],
+    before: &[Option<Kept>],
+) -> Vec<Option<Result<Entry, CatalogProblem>>> {
+    let is_same = |kept: &Kept, record: &Record| {
+        kept.record == *record && domains.iter().any(|d| Arc::ptr_eq(d, &kept.entry.domain))
+    };
+    let new: Vec<&Record> = records
+        .iter()
+        .zip(before)
+        .filter(|(record, before)| !before.as_ref().is_some_and(|kept| is_same(kept, record)))
+        .map(|(record, _)| record)
+        .collect();
+    let read = |chunk: &[&Record]| chunk.iter().map(|record| entry(domains, record)).collect::<Vec<_>>();
+    let threads = std::thread::available_parallelism().map_or(1, usize::from);
+    let share = new.len().div_ceil(threads).max(CHUNK);
+    let mut read: std::vec::IntoIter<_> = if new.len() <= share {
+        read(&new).into_iter()
+    } else {
+        let all: Vec<Vec<_>> = std::thread::scope(|scope| {
+            let work: Vec<_> = new.chunks(share).map(|chunk| scope.spawn(move || read(chunk))).collect();
+            // A reader that panicked has said so; its contracts are problems.
+            let stopped = |chunk: &[&Record]| {
+                chunk.iter().map(|record| Err(problem(record, "reading the contract was stopped"))).collect()
+            };
+            work.into_iter()
+                .zip(new.chunks(share))
+                .map(|(w, chunk)| w.join().unwrap_or_else(|_| stopped(chunk)))
+                .collect()
+        });
+        all.into_iter().flatten().collect::<Vec<_>>().into_iter()
+    };
+    let mut waiting = new.iter().peekable();
+    records
+        .iter()
+        .map(|record| {
+            let next = waiting.next_if(|new| std::ptr::eq(**new, record));
+            next.and_then(|_| read.next())
+        })
+        .collect()
+}
+
+/// An entry of an earlier snapshot over the domains as they are now; none when that cannot be.
+fn still(domains: &[Arc<Domain>], before: Kept) -> Option<Kept> {
+    let entry = Arc::new(entry(domains, &before.record).ok()?);
+    Some(Kept { entry, ..before })
+}
+
 fn problem(record: &Record, message: impl Into<String>) -> CatalogProblem {
     CatalogProblem { subject: record.id.to_string(), place: record.place.clone(), message: message.into() }
 }
 
 /// Refuses a second file of one version, and a product that is spelled like another one but for folding.
-fn alone(
-    entry: Arc<Entry>,
-    record: &Record,
-    now: &Known,
-    spelled: &mut HashMap<String, String>,
-) -> Result<Arc<Entry>, CatalogProblem> {
+fn alone(kept: &Kept, now: &Known, spelled: &mut HashMap<String, String>) -> Result<(), CatalogProblem> {
+    let Kept { record, entry, .. } = kept;
     if now.contains_key(&record.id) {
         return Err(problem(record, "another file holds the same version"));
     }
     let name = &entry.id().name;
     let first = spelled.entry(name.folded()).or_insert_with(|| name.to_string());
     if *first == name.to_string() {
-        return Ok(entry);
+        return Ok(());
     }
     Err(problem(record, format!("the name folds like product {first}")))
 }
@@ -104,8 +176,23 @@ pub(super) fn folded_twice(columns: &[Column]) -> Option<(&str, &str)> {
     columns.iter().find_map(|c| seen.insert(fold(&c.name), &c.name).map(|first| (first, c.name.as_str())))
 }
 
+/// Reads a record's documents.
+pub(super) fn parsed(record: &Record) -> Parsed {
+    let domain = Some(&record.id.name.domain);
+    if record.contracts.is_empty() {
+        return parse_with(&record.text, &record.place, &Surroundings { domain, ..Surroundings::none() });
+    }
+    let stem = record.place.rsplit_once('.').map_or(record.place.as_str(), |(stem, _)| stem);
+    let main = Text { text: record.text.clone(), file: record.place.clone() };
+    let contracts = record.contracts.iter().map(|contract| Text {
+        text: contract.text.clone().into_bytes(),
+        file: format!("{stem}{CONTRACTS}/{}", contract.name),
+    });
+    parse_files(&std::iter::once(main).chain(contracts).collect::<Vec<_>>(), domain)
+}
+
 fn entry(domains: &[Arc<Domain>], record: &Record) -> Result<Entry, CatalogProblem> {
-    let Parsed { product, form, problems } = parse(&record.text, &record.place);
+    let Parsed { product, form, problems } = parsed(record);
     let Some(product) = product else {
         let mut errors = problems.iter().filter(|p| p.severity == Severity::Error);
         let first = errors.next().map_or_else(|| "the contract cannot be read".to_owned(), |p| p.message.clone());
@@ -133,6 +220,8 @@ fn entry(domains: &[Arc<Domain>], record: &Record) -> Result<Entry, CatalogProbl
         product,
         domain: Arc::clone(domain),
         text: record.text.as_slice().into(),
+        contracts: record.contracts.clone(),
+        schema_file: record.resolved.as_ref().and_then(|resolved| resolved.schema_file.clone()),
         form: form.unwrap_or_default(),
         hash,
         registered_at: record.registered_at.clone(),
@@ -150,15 +239,20 @@ pub(super) fn with_defaults(mut product: Product, domain: &Domain, resolved: Opt
         return product;
     }
     let id = product.id.clone();
-    let Some(port) = product.output_ports.first_mut() else { return product };
-    let several = port.tables.len() > 1;
-    for table in &mut port.tables {
-        let recorded = resolved.and_then(|r| r.locations.get(table.name.as_str())).cloned();
-        let location = recorded.or_else(|| from_template(domain, &id, &table.name, several));
-        let format = resolved.and_then(|r| r.formats.get(table.name.as_str())).cloned();
+    let several = product.sql_tables().len() > 1;
+    for (name, table) in named_tables(&mut product) {
+        let recorded = resolved.and_then(|r| r.locations.get(name.as_str())).cloned();
+        let location = recorded.or_else(|| from_template(domain, &id, &name, several));
+        let format = resolved.and_then(|r| r.formats.get(name.as_str())).cloned();
         fill_storage(table, location, format);
     }
     product
+}
+
+/// The tables of all ports with the names that SQL has for them, to be filled in.
+pub(super) fn named_tables(product: &mut Product) -> impl Iterator<Item = (TableName, &mut Table)> {
+    let names: Vec<TableName> = product.sql_tables().into_iter().map(|table| table.name).collect();
+    names.into_iter().zip(product.output_ports.iter_mut().flat_map(|port| &mut port.tables))
 }
 
 /// Gives a table a location, and a format when it had no storage at all.
@@ -192,27 +286,26 @@ pub(super) fn in_folder(base: &str, name: &str) -> String {
 
 /// The tables that SQL sees: resolved columns where there are some, else the contract's own, else none yet.
 fn tables(product: &Product, resolved: Option<&ResolvedColumns>) -> Vec<ResolvedTable> {
-    let declared = product.tables();
+    let declared = product.sql_tables();
     if declared.is_empty() {
         let tables = resolved.map_or(&[][..], |r| r.tables.as_slice());
         return tables.iter().map(|t| resolved_table(&t.name, &[], &t.columns)).collect();
     }
     declared
         .iter()
-        .map(|table| {
-            let known = resolved.and_then(|r| r.tables.iter().find(|t| t.name == table.name));
+        .map(|SqlTable { name, table, .. }| {
+            let known = resolved.and_then(|r| r.tables.iter().find(|t| t.name == *name));
             match known {
-                Some(known) => resolved_table(&table.name, &table.columns, &known.columns),
+                Some(known) => resolved_table(name, &table.columns, &known.columns),
                 None if table.columns.is_empty() => {
-                    ResolvedTable { name: table.name.clone(), schema: None, columns: Vec::new() }
+                    ResolvedTable { name: name.clone(), schema: None, columns: Vec::new() }
                 }
-                None => declared_table(table),
+                None => declared_table(name, table),
             }
         })
         .collect()
 }
 
-/// A table as its contract declares it: abstract types become concrete.
 /// A contract that is not registered yet, as it will be seen: with the domain's defaults, and its tables as SQL reads them.
 pub(super) fn seen(product: &Product, domain: &Domain, resolved: &ResolvedColumns) -> (Product, Vec<ResolvedTable>) {
     let product = with_defaults(product.clone(), domain, Some(resolved));
@@ -220,12 +313,13 @@ pub(super) fn seen(product: &Product, domain: &Domain, resolved: &ResolvedColumn
     (product, tables)
 }
 
-fn declared_table(table: &Table) -> ResolvedTable {
+/// A table as its contract declares it: abstract types become concrete.
+fn declared_table(name: &TableName, table: &Table) -> ResolvedTable {
     let concrete = |c: &Column| Column { logical_type: c.logical_type.concrete(), ..c.clone() };
     let columns: Vec<Column> = table.columns.iter().map(concrete).collect();
     // Nothing was seen stored yet: what a plan may rely on is less than what the contract promises.
     let nullable: Vec<Column> = columns.iter().map(|c| Column { nullable: true, ..c.clone() }).collect();
-    ResolvedTable { name: table.name.clone(), schema: Some(arrow_schema(&nullable)), columns }
+    ResolvedTable { name: name.clone(), schema: Some(arrow_schema(&nullable)), columns }
 }
 
 /// A table as it was resolved, with everything that the contract says of its columns.

@@ -129,18 +129,22 @@ fn before<'a>(snapshot: &'a CatalogSnapshot, id: &ProductId) -> Option<&'a Arc<E
 /// A product with the columns that SQL sees in the place of those that its contract names or leaves to be observed.
 fn effective(product: &Product, tables: &[ResolvedTable]) -> Product {
     let mut product = product.clone();
-    let Some(port) = product.output_ports.first_mut() else { return product };
     for resolved in tables {
-        match port.tables.iter_mut().find(|table| fold(table.name.as_str()) == fold(resolved.name.as_str())) {
-            Some(table) => table.columns.clone_from(&resolved.columns),
-            None => port.tables.push(Table {
+        let mut named = super::assemble::named_tables(&mut product);
+        if let Some((_, table)) = named.find(|(name, _)| name.folded() == resolved.name.folded()) {
+            table.columns.clone_from(&resolved.columns);
+            continue;
+        }
+        drop(named);
+        if let Some(port) = product.output_ports.first_mut() {
+            port.tables.push(Table {
                 name: resolved.name.clone(),
                 description: None,
                 columns: resolved.columns.clone(),
                 storage: None,
                 relationships: Vec::new(),
                 custom: std::collections::BTreeMap::new(),
-            }),
+            });
         }
     }
     product

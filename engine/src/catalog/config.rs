@@ -15,6 +15,7 @@ use serde::Deserialize;
 
 use super::{CatalogProblem, Domain};
 use crate::document::{self, invalid, invalid_hint};
+use crate::drift::DriftPolicy;
 use crate::error::{Error, Failure, Result};
 use crate::storage::config::{PrefixConfig, SchemaPrefix};
 use crate::storage::{DomainStorage, StorageContext};
@@ -40,6 +41,9 @@ pub struct MeshConfig {
     /// Where product versions are registered.
     #[serde(default)]
     pub catalog: CatalogConfig,
+    /// What is so where a domain or a contract says nothing.
+    #[serde(default)]
+    pub defaults: Defaults,
     /// Where the document names the catalog's variable, for errors.
     #[serde(skip)]
     variable_place: String,
@@ -83,6 +87,18 @@ pub struct DomainConfig {
     /// Fills contracts without a storage location.
     #[serde(default)]
     pub location_template: Option<String>,
+    /// What is so where a contract says nothing.
+    #[serde(default)]
+    pub defaults: Defaults,
+}
+
+/// What is so where nothing else is said: the `defaults:` of the mesh and of a domain.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Defaults {
+    /// What a query does when stored columns are no longer those of the contract: `refuse`, `new-columns-ignored` or `widen`.
+    #[serde(default)]
+    pub schema_drift: Option<DriftPolicy>,
 }
 
 /// Who answers for a domain.
@@ -194,6 +210,7 @@ fn check_head(file: &str, api_version: &str, kind: &str, expected: &str) -> Resu
 
 /// Reads every `domains/*/domain.yaml`.
 ///
+/// - `defaults`: those of the mesh.
 /// - returns the domains that are right, sorted by folder, and one problem for each that is not.
 ///
 /// # Errors
@@ -201,11 +218,13 @@ fn check_head(file: &str, api_version: &str, kind: &str, expected: &str) -> Resu
 pub fn read_domains(
     mesh: &Path,
     catalog_name: &str,
+    defaults: Defaults,
     context: &StorageContext,
 ) -> Result<(Vec<Arc<Domain>>, Vec<CatalogProblem>)> {
     let (mut domains, mut problems) = (Vec::<Arc<Domain>>::new(), Vec::new());
     for folder in domain_folders(mesh)? {
-        let read = read_domain(mesh, &folder, catalog_name, context).and_then(|domain| unlike(domain, &domains));
+        let read =
+            read_domain(mesh, &folder, catalog_name, defaults, context).and_then(|domain| unlike(domain, &domains));
         match read {
             Ok(domain) => domains.push(Arc::new(domain)),
             Err(error) => problems.push(problem_of(&folder, &error)),
@@ -232,7 +251,13 @@ fn domain_folders(mesh: &Path) -> Result<Vec<String>> {
     Ok(names)
 }
 
-fn read_domain(mesh: &Path, folder: &str, catalog_name: &str, context: &StorageContext) -> Result<Domain> {
+fn read_domain(
+    mesh: &Path,
+    folder: &str,
+    catalog_name: &str,
+    defaults: Defaults,
+    context: &StorageContext,
+) -> Result<Domain> {
     let file = format!("domains/{folder}/domain.yaml");
     let text = std::fs::read_to_string(mesh.join(&file))
         .map_err(|error| invalid(&file, format!("the domain's document cannot be read: {error}")))?;
@@ -255,6 +280,7 @@ fn read_domain(mesh: &Path, folder: &str, catalog_name: &str, context: &StorageC
         contact: config.owner.contact,
         storage,
         location_template: config.location_template,
+        drift: config.defaults.schema_drift.or(defaults.schema_drift).unwrap_or_default(),
     })
 }
 

@@ -7,25 +7,33 @@
 //! Holds always:
 //! - writers hold the lock `.meshweave/catalog.lock`, readers share it: nobody sees half an append;
 //! - a journal names the files of an append before they appear, so that those of a writer that died are ignored, then removed;
+//! - while somebody waits for changes, a file that is being written does not take the place of what it replaces;
 //! - a file is written beside its place under a hidden name, synced, and linked there: never overwritten, never half there.
 //!
 //! Start reading at [`FolderStore`].
 
 mod files;
 mod lock;
+mod scan;
+mod watch;
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use meshweave_contract::name::ProductId;
 use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
 
-use self::files::{Scan, scan};
-use self::lock::Lock;
+use self::scan::Scan;
+use self::watch::Watch;
 use super::{CatalogStore, Record, ResolvedColumns, StoredCatalog};
 use crate::error::{Error, Failure, Result};
+
+pub(super) use self::lock::Lock;
+pub(super) use self::scan::{Known, Look, scan};
 
 /// The catalog as files of the mesh folder.
 #[derive(Debug, Clone)]
@@ -33,7 +41,18 @@ pub struct FolderStore {
     mesh: PathBuf,
     /// What this process counted last, for folders that it may not write.
     seen: Arc<Mutex<Counter>>,
+    /// What was read before.
+    known: Arc<Mutex<Known>>,
+    /// How long a file must be left alone before it takes another's place.
+    settle: Duration,
+    /// Made by whoever waits for changes first.
+    watch: Arc<OnceLock<Watch>>,
+    /// Whether something was being written at the last look.
+    waits: Arc<AtomicBool>,
 }
+
+/// How long a file must be left alone, unless the settings say otherwise.
+const SETTLE: Duration = Duration::from_millis(250);
 
 /// A content and its number.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -59,7 +78,20 @@ struct NewFile {
 impl FolderStore {
     /// The catalog in this mesh folder; nothing is read yet.
     pub fn new(mesh: impl Into<PathBuf>) -> Self {
-        Self { mesh: mesh.into(), seen: Arc::default() }
+        Self {
+            mesh: mesh.into(),
+            seen: Arc::default(),
+            known: Arc::default(),
+            settle: SETTLE,
+            watch: Arc::default(),
+            waits: Arc::default(),
+        }
+    }
+
+    /// The same, where a file that somebody may still be writing to counts after this time; see [`CatalogStore::changed`].
+    #[must_use]
+    pub fn with_settle(self, settle: Duration) -> Self {
+        Self { settle, ..self }
     }
 
     fn state(&self, file: &str) -> PathBuf {
@@ -80,6 +112,10 @@ impl FolderStore {
     /// The number of a scanned content: the kept one when nothing changed, else one more.
     fn counted(&self, scan: &Scan) -> Counter {
         let (kept, seen) = (self.counter(), self.seen.lock().clone());
+        if scan.waits && seen.content == scan.content {
+            // Another process may have counted what is only half here.
+            return seen;
+        }
         let last = if seen.version > kept.version { seen } else { kept };
         if last.content == scan.content {
             return last;
@@ -93,10 +129,11 @@ impl FolderStore {
 
     fn load_now(&self) -> Result<StoredCatalog> {
         let shared = Lock::shared(&self.state("catalog.lock"))?;
-        let scan = self.scan()?;
+        let scan = self.look()?;
         let counter = self.counted(&scan);
         drop(shared);
-        if counter == self.counter() {
+        self.waits.store(scan.waits, Ordering::Relaxed);
+        if counter == self.counter() || scan.waits {
             self.remember(&counter);
             return Ok(StoredCatalog { version: counter.version, records: scan.records, problems: scan.problems });
         }
@@ -106,7 +143,7 @@ impl FolderStore {
     /// Writes the number of a new content; in a folder that cannot be written it stays with this process.
     fn count_up(&self, scan: Scan) -> Result<StoredCatalog> {
         let exclusive = Lock::exclusive(&self.state("catalog.lock"));
-        let scan = if exclusive.is_ok() { self.scan()? } else { scan };
+        let scan = if exclusive.is_ok() { self.look()? } else { scan };
         let counter = self.counted(&scan);
         if let Err(error) = exclusive.and_then(|_lock| self.write_counter(&counter).map_err(|e| self.unavailable(e))) {
             tracing::debug!(%error, "kept the catalog's number in memory");
@@ -115,9 +152,23 @@ impl FolderStore {
         Ok(StoredCatalog { version: counter.version, records: scan.records, problems: scan.problems })
     }
 
+    /// Everything as it lies there now.
     fn scan(&self) -> Result<Scan> {
+        self.scan_with(None).map(|(scan, _)| scan)
+    }
+
+    /// What counts now: who waits for changes gets no file that somebody is still writing to.
+    fn look(&self) -> Result<Scan> {
+        let (scan, known) = self.scan_with(self.watch.get().map(|_| self.settle))?;
+        *self.known.lock() = known;
+        Ok(scan)
+    }
+
+    fn scan_with(&self, settle: Option<Duration>) -> Result<(Scan, Known)> {
         let unfinished = files::read_journal(&self.state("append.json"));
-        scan(&self.mesh, &unfinished).map_err(|error| self.unavailable(error))
+        let known = self.known.lock().clone();
+        let look = Look { mesh: &self.mesh, unfinished: &unfinished, known: &known, settle };
+        scan(&look).map_err(|error| self.unavailable(error))
     }
 
     fn append_now(&self, expected: u64, records: &[Record]) -> Result<u64> {
@@ -125,7 +176,7 @@ impl FolderStore {
         let conflict = || Error::from(Failure::CatalogConflict { what: what() });
         let mut new = Vec::new();
         for record in records {
-            new.extend(self.files_of(record)?);
+            new.extend(written(record)?.into_iter().map(|file| self.file(file)));
         }
         let _lock = Lock::exclusive(&self.state("catalog.lock"))?;
         files::recover(&self.mesh, &self.state("append.json")).map_err(|error| self.unavailable(error))?;
@@ -157,10 +208,7 @@ impl FolderStore {
         let before = self.scan()?;
         let conflict = || Error::from(Failure::CatalogConflict { what: id.to_string() });
         let record = before.records.iter().find(|r| r.id == *id && r.resolved.is_none()).ok_or_else(conflict)?;
-        let contract = self.mesh.join(&record.place);
-        let sidecar =
-            Sidecar { registered_at: None, registered_by: None, hash: None, resolved: Some(resolved.clone()) };
-        let file = NewFile { path: contract.with_file_name(files::sidecar_name(id)), bytes: sidecar.bytes()? };
+        let file = self.file(written_columns(record, resolved)?);
         let version = self.counted(&before).version;
         if file.path.exists() {
             return Err(conflict());
@@ -169,21 +217,9 @@ impl FolderStore {
         self.commit(version + 1).map(|_| ())
     }
 
-    /// The files of a record: what is beside the contract first, the contract last.
-    fn files_of(&self, record: &Record) -> Result<Vec<NewFile>> {
-        let name = &record.id.name;
-        let folder = self.mesh.join("domains").join(name.domain.as_str()).join(name.product.as_str());
-        let sidecar = Sidecar {
-            registered_at: record.registered_at.clone(),
-            registered_by: record.registered_by.clone(),
-            hash: Some(record.hash.clone()).filter(|hash| !hash.is_empty()),
-            resolved: record.resolved.clone(),
-        };
-        let ending = if record.is_json { "json" } else { "yaml" };
-        Ok(vec![
-            NewFile { path: folder.join(files::sidecar_name(&record.id)), bytes: sidecar.bytes()? },
-            NewFile { path: folder.join(format!("{}.{ending}", record.id.version)), bytes: record.text.clone() },
-        ])
+    fn file(&self, written: Written) -> NewFile {
+        let path = written.path.split('/').fold(self.mesh.clone(), |path, part| path.join(part));
+        NewFile { path, bytes: written.bytes }
     }
 
     fn unavailable(&self, error: std::io::Error) -> Error {
@@ -191,8 +227,44 @@ impl FolderStore {
     }
 }
 
+/// A file of a mesh folder as it is written.
+pub(super) struct Written {
+    /// Below the mesh folder, with `/`.
+    pub(super) path: String,
+    pub(super) bytes: Vec<u8>,
+}
+
+/// The files of a record: what is beside the contract first, the contract last.
+pub(super) fn written(record: &Record) -> Result<Vec<Written>> {
+    let name = &record.id.name;
+    let folder = format!("domains/{}/{}", name.domain, name.product);
+    let sidecar = Sidecar {
+        registered_at: record.registered_at.clone(),
+        registered_by: record.registered_by.clone(),
+        hash: Some(record.hash.clone()).filter(|hash| !hash.is_empty()),
+        resolved: record.resolved.clone(),
+    };
+    let sidecar_name = scan::sidecar_name(&record.id);
+    let mut files = vec![Written { path: format!("{folder}/{sidecar_name}"), bytes: sidecar.bytes()? }];
+    let contracts = scan::contracts_folder(&record.id);
+    files.extend(record.contracts.iter().map(|contract| Written {
+        path: format!("{folder}/{contracts}/{}", contract.name),
+        bytes: contract.text.clone().into_bytes(),
+    }));
+    let ending = if record.is_json { "json" } else { "yaml" };
+    files.push(Written { path: format!("{folder}/{}.{ending}", record.id.version), bytes: record.text.clone() });
+    Ok(files)
+}
+
+/// The file that gives columns to a record that has none.
+pub(super) fn written_columns(record: &Record, resolved: &ResolvedColumns) -> Result<Written> {
+    let folder = record.place.rsplit_once('/').map_or("", |(folder, _)| folder);
+    let sidecar = Sidecar { resolved: Some(resolved.clone()), ..Sidecar::default() };
+    Ok(Written { path: format!("{folder}/{}", scan::sidecar_name(&record.id)), bytes: sidecar.bytes()? })
+}
+
 /// The file beside a contract: `<version>.schema.json`.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Sidecar {
     /// RFC 3339.
@@ -219,7 +291,7 @@ impl Sidecar {
 }
 
 /// Runs file work where it may block. It is not stopped half-way when the caller goes away.
-async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
+pub(super) async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
     tokio::task::spawn_blocking(work)
         .await
         .map_err(|error| Error::internal("reading the catalog was stopped", error))?
@@ -244,6 +316,30 @@ impl CatalogStore for FolderStore {
     async fn resolve(&self, id: &ProductId, resolved: &ResolvedColumns) -> Result<()> {
         let (store, id, resolved) = (self.clone(), id.clone(), resolved.clone());
         blocking(move || store.resolve_now(&id, &resolved)).await
+    }
+
+    async fn changed(&self) {
+        let watch = match self.watch.get() {
+            Some(watch) => watch,
+            // Asking the system for a watch of every folder takes a while.
+            None => {
+                let store = self.clone();
+                let start = move || {
+                    store.watch.get_or_init(|| Watch::start(&store.mesh));
+                    Ok(())
+                };
+                let started = blocking(start).await;
+                match (started, self.watch.get()) {
+                    (Ok(()), Some(watch)) => watch,
+                    _ => return std::future::pending().await,
+                }
+            }
+        };
+        if !self.waits.load(Ordering::Relaxed) {
+            watch.heard().await;
+        }
+        // A change rarely comes alone, and what was written just now does not count before.
+        tokio::time::sleep(self.settle).await;
     }
 }
 

@@ -8,6 +8,7 @@
 //! Start reading at [`CatalogSnapshot::resolve`].
 
 mod assemble;
+pub mod bucket;
 pub mod change;
 pub mod config;
 pub mod folder;
@@ -19,6 +20,7 @@ pub mod register;
 pub mod resolution;
 mod rows;
 pub mod schema_diff;
+pub mod schemas;
 pub mod search;
 pub mod sqlite;
 pub mod system;
@@ -31,6 +33,7 @@ use async_trait::async_trait;
 use meshweave_contract::model::{Column, Product};
 use meshweave_contract::name::{DomainName, ProductId, TableName};
 
+use crate::drift::DriftPolicy;
 use crate::error::Result;
 use crate::storage::DomainStorage;
 
@@ -102,6 +105,8 @@ pub struct Domain {
     pub storage: DomainStorage,
     /// Fills contracts without a storage location; `{product}`, `{version}`, `{major}` are replaced.
     pub location_template: Option<String>,
+    /// What queries do about schema drift, where a contract does not say.
+    pub drift: DriftPolicy,
 }
 
 /// One registered product version.
@@ -113,6 +118,10 @@ pub struct Entry {
     pub domain: Arc<Domain>,
     /// The contract's text as it was written, byte for byte.
     pub text: Arc<[u8]>,
+    /// The contracts of its output ports, when the text is a product document that refers to them.
+    pub contracts: Vec<PortContract>,
+    /// The schema file that its contract names, as it was when the version was registered.
+    pub schema_file: Option<SchemaText>,
     /// The form it was written in, in words (`datamesh.io/v1`, `ODCS 3.1.0`).
     pub form: String,
     /// `sha256:` and hex digits over the canonical form.
@@ -129,6 +138,11 @@ impl Entry {
     /// Name and version.
     pub fn id(&self) -> &ProductId {
         &self.product.id
+    }
+
+    /// What queries do about schema drift: as its contract says, else as its domain does.
+    pub fn drift_policy(&self) -> DriftPolicy {
+        self.product.schema_drift().ok().flatten().unwrap_or(self.domain.drift)
     }
 }
 
@@ -273,6 +287,8 @@ pub struct Record {
     pub text: Vec<u8>,
     /// Whether the text is JSON (`.json`) or YAML (`.yaml`).
     pub is_json: bool,
+    /// The contracts that a product document refers to.
+    pub contracts: Vec<PortContract>,
     /// Where the text lies, for error messages.
     pub place: String,
     /// Its resolved columns, when known: the text of `<version>.schema.json`.
@@ -285,11 +301,31 @@ pub struct Record {
     pub registered_by: Option<String>,
 }
 
+/// The contract of an output port, beside the product document that refers to it: `<version>.contracts/<name>`.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PortContract {
+    /// The file's name, without folders; ends in `.json` for JSON.
+    pub name: String,
+    /// Its text.
+    pub text: String,
+}
+
+/// A schema in a language of its own.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SchemaText {
+    /// The language: `avro`.
+    pub format: String,
+    /// The file's text.
+    pub text: String,
+}
+
 /// The resolved columns of a product version: `<version>.schema.json`.
 #[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ResolvedColumns {
-    /// The format's version; 1.
+    /// The format's version: 2 with a schema file, else 1.
     pub v: u32,
     /// The register's subject: `domain.product`.
     pub subject: String,
@@ -297,6 +333,9 @@ pub struct ResolvedColumns {
     pub version: String,
     /// `contract`, `avro`, `observed`: where the columns come from.
     pub source: String,
+    /// The schema file that the contract names.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub schema_file: Option<SchemaText>,
     /// Where the product lies when the contract names no location (from `--storage` or the domain's template), per table.
     #[serde(default, skip_serializing_if = "std::collections::BTreeMap::is_empty")]
     pub locations: std::collections::BTreeMap<String, String>,
@@ -305,6 +344,11 @@ pub struct ResolvedColumns {
     pub formats: std::collections::BTreeMap<String, String>,
     /// Tables in order, with concrete column types.
     pub tables: Vec<ResolvedTableColumns>,
+}
+
+impl ResolvedColumns {
+    /// The newest format that this program reads.
+    pub const NEWEST: u32 = 2;
 }
 
 /// The columns of one table in [`ResolvedColumns`].

@@ -6,13 +6,16 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use jiff::Timestamp;
+use meshweave_contract::name::fold;
 
 use super::assemble::{self, Known};
-use super::config::{MeshConfig, StoreConfig, read_domains};
+use super::bucket::BucketStore;
+use super::config::{Defaults, MeshConfig, StoreConfig, read_domains};
 use super::folder::FolderStore;
 use super::postgres::PostgresStore;
 use super::sqlite::SqliteStore;
 use super::{CatalogProblem, CatalogSnapshot, CatalogStore, Domain, WHOLE_MESH};
+use crate::document::invalid;
 use crate::error::{Error, Failure, Result};
 use crate::settings::Settings;
 use crate::storage::StorageContext;
@@ -54,6 +57,7 @@ impl Loaded {
 struct Source {
     mesh: PathBuf,
     catalog_name: String,
+    defaults: Defaults,
     storage: StorageContext,
     store: Arc<dyn CatalogStore>,
     /// What the last snapshot was made of; one refresh at a time.
@@ -81,7 +85,8 @@ impl Catalog {
         Self { snapshot, source, freshness: parking_lot::Mutex::new(Loaded::now()) }
     }
 
-    /// Reads `mesh.yaml` and the domains' documents under `mesh`, opens the store they name, and loads the first snapshot.
+    /// Reads `mesh.yaml` and the domains' documents under `mesh` (copied there first from the bucket that the settings name), opens
+    /// the store they name, and loads the first snapshot.
     ///
     /// A `domain.yaml` or a contract that is wrong is a problem of the snapshot, not an error.
     ///
@@ -89,17 +94,34 @@ impl Catalog {
     /// [`crate::Failure::InvalidConfiguration`] with file, line and column for `mesh.yaml`;
     /// [`crate::Failure::Unavailable`] when the store does not answer.
     pub async fn open(mesh: &Path, settings: &Settings) -> Result<Self> {
+        let bucket = match &settings.catalog.bucket.url {
+            Some(url) => {
+                let store = BucketStore::new(url, mesh, settings)?;
+                // From here on the mesh's documents lie in the folder.
+                store.load().await?;
+                Some(Arc::new(store))
+            }
+            None => None,
+        };
         let config = MeshConfig::read(mesh)?;
-        let store: Arc<dyn CatalogStore> = match config.store(mesh) {
-            StoreConfig::Folder => Arc::new(FolderStore::new(mesh)),
-            StoreConfig::Sqlite(file) => Arc::new(SqliteStore::open(&file).await?),
-            StoreConfig::Postgres { variable, place } => {
+        let store: Arc<dyn CatalogStore> = match (config.store(mesh), bucket) {
+            (StoreConfig::Folder, Some(bucket)) => bucket,
+            (StoreConfig::Sqlite(_) | StoreConfig::Postgres { .. }, Some(_)) => {
+                return Err(invalid(
+                    "mesh.yaml",
+                    "a mesh in a bucket has its catalog there: `catalog: {source: folder}`",
+                ));
+            }
+            (StoreConfig::Folder, None) => Arc::new(FolderStore::new(mesh).with_settle(settings.catalog.settle.0)),
+            (StoreConfig::Sqlite(file), None) => Arc::new(SqliteStore::open(&file).await?),
+            (StoreConfig::Postgres { variable, place }, None) => {
                 Arc::new(PostgresStore::open(&variable, &place, settings).await?)
             }
         };
         let source = Source {
             mesh: mesh.to_owned(),
             catalog_name: config.catalog_name().to_owned(),
+            defaults: config.defaults,
             storage: StorageContext::new(mesh, settings),
             store,
             last: tokio::sync::Mutex::default(),
@@ -187,14 +209,24 @@ impl Source {
         let stored = self.store.load().await?;
         let documents = self.documents().await?;
         if last.documents != documents || documents.is_empty() {
-            let (domains, problems) = read_domains(&self.mesh, &self.catalog_name, &self.storage)?;
+            let (mut domains, mut problems) =
+                read_domains(&self.mesh, &self.catalog_name, self.defaults, &self.storage)?;
+            keep_good(&last.domains, &documents, &mut domains, &mut problems);
             (last.domains, last.domain_problems, last.documents) = (domains, problems, documents);
         }
         let mut problems = last.domain_problems.clone();
         problems.extend(stored.problems);
-        let domains = last.domains.clone();
-        let entries = assemble::entries(&domains, stored.records, &mut last.known, &mut problems);
-        Ok(CatalogSnapshot::new(stored.version, self.catalog_name.clone(), domains, entries, problems))
+        let (domains, known) = (last.domains.clone(), std::mem::take(&mut last.known));
+        let (version, records) = (stored.version, stored.records);
+        let catalog_name = self.catalog_name.clone();
+        let made = tokio::task::spawn_blocking(move || {
+            let mut known = known;
+            let entries = assemble::entries(&domains, records, &mut known, &mut problems);
+            (CatalogSnapshot::new(version, catalog_name, domains, entries, problems), known)
+        });
+        let (snapshot, known) = made.await.map_err(|error| Error::internal("reading contracts was stopped", error))?;
+        last.known = known;
+        Ok(snapshot)
     }
 
     async fn documents(&self) -> Result<Vec<(String, Vec<u8>)>> {
@@ -204,12 +236,32 @@ impl Source {
     }
 }
 
+/// A document that cannot be read any more, and is still there, leaves its domain as it was.
+fn keep_good(
+    before: &[Arc<Domain>],
+    documents: &[(String, Vec<u8>)],
+    domains: &mut Vec<Arc<Domain>>,
+    problems: &mut [CatalogProblem],
+) {
+    for domain in before {
+        let folded = domain.name.folded();
+        let is_there = documents.iter().any(|(folder, _)| fold(folder) == folded);
+        if !is_there || domains.iter().any(|new| new.name.folded() == folded) {
+            continue;
+        }
+        domains.push(Arc::clone(domain));
+        for problem in problems.iter_mut().filter(|problem| fold(&problem.subject) == folded) {
+            problem.message.push_str(assemble::STANDS);
+        }
+    }
+}
+
 fn documents(mesh: &Path) -> Vec<(String, Vec<u8>)> {
     let folders = std::fs::read_dir(mesh.join("domains")).into_iter().flatten().filter_map(Result::ok);
     let mut documents: Vec<(String, Vec<u8>)> = folders
-        .map(|folder| {
-            let text = std::fs::read(folder.path().join("domain.yaml")).unwrap_or_default();
-            (folder.file_name().to_string_lossy().into_owned(), text)
+        .filter_map(|folder| {
+            let text = std::fs::read(folder.path().join("domain.yaml")).ok()?;
+            Some((folder.file_name().to_string_lossy().into_owned(), text))
         })
         .collect();
     documents.sort();

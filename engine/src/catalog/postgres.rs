@@ -18,7 +18,7 @@ use sqlx::Row as _;
 use sqlx::postgres::{PgConnection, PgPool, PgRow};
 
 use self::listener::Listener;
-use super::rows::{self, number};
+use super::rows::{self, Written, number};
 use super::{CatalogStore, Record, ResolvedColumns, StoredCatalog};
 use crate::error::{Error, Failure, Result};
 use crate::postgres::Server;
@@ -41,7 +41,7 @@ pub struct PostgresStore {
 
 /// What is written in one transaction.
 enum Change<'a> {
-    Append { expected: u64, records: &'a [Record], resolved: Vec<Option<String>> },
+    Append { expected: u64, records: &'a [Record], written: Vec<Written> },
     Resolve { id: &'a ProductId, resolved: String },
 }
 
@@ -103,9 +103,9 @@ impl Change<'_> {
             Self::Append { expected, records, .. } if *expected != number(version) => {
                 Ok(Err(Conflict(records.first().map(|r| r.id.to_string()).unwrap_or_default())))
             }
-            Self::Append { records, resolved, .. } => {
-                for (record, resolved) in records.iter().zip(resolved) {
-                    let insert = rows::bind_record!(sqlx::query(rows::INSERT), record, resolved, version + 1);
+            Self::Append { records, written, .. } => {
+                for (record, written) in records.iter().zip(written) {
+                    let insert = rows::bind_record!(sqlx::query(rows::INSERT), record, written, version + 1);
                     let _inserted = match insert.execute(&mut *connection).await {
                         Err(sqlx::Error::Database(error)) if error.is_unique_violation() => {
                             return Ok(Err(Conflict(record.id.to_string())));
@@ -163,9 +163,8 @@ impl CatalogStore for PostgresStore {
     }
 
     async fn append(&self, expected: u64, records: &[Record]) -> Result<u64> {
-        let resolved = records.iter().map(|r| r.resolved.as_ref().map(rows::resolved_text).transpose());
-        let resolved = resolved.collect::<Result<_>>()?;
-        self.write(Change::Append { expected, records, resolved }).await
+        let written = records.iter().map(Written::of).collect::<Result<_>>()?;
+        self.write(Change::Append { expected, records, written }).await
     }
 
     async fn resolve(&self, id: &ProductId, resolved: &ResolvedColumns) -> Result<()> {

@@ -13,14 +13,15 @@ use arrow::datatypes::SchemaRef;
 use async_trait::async_trait;
 use meshweave_contract::model::{Body, Product};
 use meshweave_contract::name::{ProductId, fold};
-use meshweave_contract::parse::{Parsed, canonical_hash, nearest, parse};
+use meshweave_contract::parse::{Bundle, Parsed, Text, canonical_hash, nearest, slug};
+use meshweave_contract::ports::SqlTable;
 use meshweave_contract::problem::Severity;
 
 use super::change::{self, ChangeReport};
-use super::resolution::{Resolution, StoredTable, placed, resolve_columns, with_schema_file};
+use super::resolution::{Origin, Resolution, StoredTable, placed, resolve_columns, with_schema_file};
 use super::{
-    Catalog, CatalogSnapshot, CatalogStore, Domain, Record, ResolvedColumn, ResolvedColumns, ResolvedTableColumns,
-    assemble, schema_diff,
+    Catalog, CatalogSnapshot, CatalogStore, Domain, PortContract, Record, ResolvedColumn, ResolvedColumns,
+    ResolvedTableColumns, assemble, schema_diff,
 };
 use crate::connect::Connectors;
 use crate::context::QueryContext;
@@ -40,10 +41,25 @@ pub struct Registration {
     pub text: Vec<u8>,
     /// Where it comes from, for messages; a `.json` ending means JSON.
     pub file: String,
+    /// The contracts that a product document refers to; none for every other form. See [`meshweave_contract::parse::gather`].
+    pub contracts: Vec<Text>,
     /// Storage for a contract that names none (`--storage`).
     pub storage: Option<String>,
     /// Only tell what would be done.
     pub dry_run: bool,
+}
+
+impl Registration {
+    /// A registration of these documents; `storage` is for a contract that names none.
+    pub fn new(bundle: Bundle, storage: Option<String>, dry_run: bool) -> Self {
+        let Bundle { main: Text { text, file }, contracts } = bundle;
+        Self { text, file, contracts, storage, dry_run }
+    }
+
+    fn bundle(&self) -> Bundle {
+        let main = Text { text: self.text.clone(), file: self.file.clone() };
+        Bundle { main, contracts: self.contracts.clone() }
+    }
 }
 
 /// What was done, or would be.
@@ -216,7 +232,7 @@ impl Registrar<'_> {
         };
         done.change = change::report(&snapshot, self.state, &product, &tables, &visible, &mut done.warnings).await;
         done.steps = steps(&resolution, &resolved, store.as_ref(), registration.dry_run);
-        let record = record(ctx, registration, &contract, resolved);
+        let record = record(ctx, registration, &contract, resolved)?;
         Ok(Considered { done, new: Some(New { resolution, record, catalog_version: snapshot.version }) })
     }
 
@@ -245,9 +261,9 @@ impl Registrar<'_> {
     ) -> Result<Resolution> {
         let resolution = match &product.body {
             Body::Stored => {
-                let (product, source) = with_schema_file(ctx, product.clone(), domain, self.document_size).await?;
+                let (product, origin) = with_schema_file(ctx, product.clone(), domain, self.document_size).await?;
                 let product = placed(ctx, product, domain, registration.storage.as_deref()).await?;
-                resolve_columns(ctx, self.connectors, &product, domain, source).await?
+                resolve_columns(ctx, self.connectors, &product, domain, origin).await?
             }
             Body::View { sql } => self.resolve_view(ctx, product, sql).await?,
             Body::Materialization { .. } => {
@@ -270,14 +286,7 @@ impl Registrar<'_> {
 
     async fn resolve_view(&self, ctx: &QueryContext, product: &Product, sql: &str) -> Result<Resolution> {
         let seen = columns_of(self.views.view_columns(ctx, sql).await?.as_ref());
-        let mut resolution = Resolution {
-            source: "contract",
-            tables: Vec::new(),
-            report: Vec::new(),
-            broken: Vec::new(),
-            warnings: Vec::new(),
-            stored: Vec::new(),
-        };
+        let mut resolution = Resolution::new(Origin { source: "contract", schema_file: None });
         let declared = product.tables().first();
         let columns = match declared.map(|table| table.columns.as_slice()) {
             Some(declared) if !declared.is_empty() => {
@@ -349,7 +358,7 @@ fn invalid(file: &str, message: impl Into<String>, problems: Vec<String>) -> Err
 }
 
 fn read(registration: &Registration) -> Result<Contract> {
-    let Parsed { product, problems, .. } = parse(&registration.text, &registration.file);
+    let Parsed { product, problems, .. } = registration.bundle().parse();
     let errors: Vec<String> =
         problems.iter().filter(|p| p.severity == Severity::Error).map(ToString::to_string).collect();
     match product {
@@ -370,8 +379,10 @@ fn read(registration: &Registration) -> Result<Contract> {
 
 fn domain_of(snapshot: &CatalogSnapshot, product: &Product) -> Result<Arc<Domain>> {
     let name = product.id.name.domain.as_str();
-    snapshot.domain(name).map(Arc::clone).ok_or_else(|| {
-        let broken = snapshot.problems.iter().find(|p| fold(&p.subject) == fold(name));
+    let broken = snapshot.problems.iter().find(|p| fold(&p.subject) == fold(name));
+    // A domain whose document was broken since serves queries as it was; nothing new comes to it.
+    let domain = snapshot.domain(name).filter(|_| broken.is_none());
+    domain.map(Arc::clone).ok_or_else(|| {
         match broken {
             Some(problem) => Failure::InvalidConfiguration {
                 place: problem.place.clone(),
@@ -416,12 +427,12 @@ fn check_names(snapshot: &CatalogSnapshot, product: &Product) -> Result<()> {
     let other = snapshot.entries.iter().find(|e| e.id().name.folded() == name.folded() && e.id().name != *name);
     lines.extend(other.map(|e| format!("{name} folds like the registered {}.", e.id().name)));
     let mut tables = HashSet::new();
-    for table in product.tables() {
-        if !tables.insert(fold(table.name.as_str())) {
-            lines.push(format!("Two tables fold like {}.", table.name));
+    for SqlTable { name, table, .. } in product.sql_tables() {
+        if !tables.insert(name.folded()) {
+            lines.push(format!("Two tables fold like {name}."));
         }
         let twice = assemble::folded_twice(&table.columns);
-        lines.extend(twice.map(|(a, b)| format!("Columns {a} and {b} of table {} fold alike.", table.name)));
+        lines.extend(twice.map(|(a, b)| format!("Columns {a} and {b} of table {name} fold alike.")));
     }
     match lines.is_empty() {
         true => Ok(()),
@@ -438,20 +449,44 @@ fn folded_twice(columns: &[ResolvedColumn]) -> Vec<String> {
         .collect()
 }
 
-fn record(ctx: &QueryContext, registration: &Registration, contract: &Contract, resolved: ResolvedColumns) -> Record {
+fn record(
+    ctx: &QueryContext,
+    registration: &Registration,
+    contract: &Contract,
+    resolved: ResolvedColumns,
+) -> Result<Record> {
     let id = contract.product.id.clone();
     let is_json = registration.file.to_lowercase().ends_with(".json");
     let ending = if is_json { "json" } else { "yaml" };
-    Record {
+    Ok(Record {
         text: registration.text.clone(),
         is_json,
+        contracts: port_contracts(&registration.contracts)?,
         place: format!("domains/{}/{}/{}.{ending}", id.name.domain, id.name.product, id.version),
         resolved: Some(resolved),
         hash: contract.hash.clone(),
         registered_at: Some(jiff::Timestamp::now().to_string()),
         registered_by: Some(ctx.principal.user.clone()),
         id,
+    })
+}
+
+/// The contracts of ports as they are kept: under the last part of their names, each its own.
+fn port_contracts(contracts: &[Text]) -> Result<Vec<PortContract>> {
+    let mut kept: Vec<PortContract> = Vec::with_capacity(contracts.len());
+    for Text { text, file } in contracts {
+        let text = String::from_utf8(text.clone())
+            .map_err(|_| invalid(file, "is not written in UTF-8, as the contract of a port must be", Vec::new()))?;
+        let last = file.rsplit(['/', '\\']).next().unwrap_or_default();
+        let (stem, ending) = last.rsplit_once('.').unwrap_or((last, "yaml"));
+        let ending = if ending.eq_ignore_ascii_case("json") { "json" } else { "yaml" };
+        let stem = Some(slug(stem)).filter(|stem| !stem.is_empty()).unwrap_or_else(|| "contract".to_owned());
+        let numbered = (2_u32..).map(|number| format!("{stem}-{number}.{ending}"));
+        let mut names = std::iter::once(format!("{stem}.{ending}")).chain(numbered);
+        let name = names.find(|name| kept.iter().all(|other| fold(&other.name) != fold(name))).unwrap_or_default();
+        kept.push(PortContract { name, text });
     }
+    Ok(kept)
 }
 
 /// The three steps in words.

@@ -5,13 +5,13 @@
 use meshweave_contract::name::{ProductId, ProductName};
 use sqlx::{ColumnIndex, Decode, Row, Type};
 
-use super::{CatalogProblem, Record, ResolvedColumns};
+use super::{CatalogProblem, PortContract, Record, ResolvedColumns};
 use crate::error::{Error, Result};
 
-/// One product version: twelve values, as [`Values`] gives them.
+/// One product version: thirteen values, as `bind_record` binds them.
 pub(super) const INSERT: &str = "INSERT INTO product_version (name_folded, version, domain, product, contract, is_json, \
-     place, resolved, hash, registered_at, registered_by, catalog_version) \
-     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)";
+     place, resolved, hash, registered_at, registered_by, catalog_version, contracts) \
+     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)";
 
 /// Gives columns to a product version that has none: resolved columns, folded name, version.
 pub(super) const RESOLVE: &str =
@@ -22,9 +22,18 @@ pub(super) fn resolved_text(resolved: &ResolvedColumns) -> Result<String> {
     serde_json::to_string(resolved).map_err(|error| Error::internal("resolved columns could not be written", error))
 }
 
-/// A statement with the twelve values of [`INSERT`].
+/// The contracts of a product's ports as they are stored; nothing for a product whose text says all.
+pub(super) fn contracts_text(contracts: &[PortContract]) -> Result<Option<String>> {
+    if contracts.is_empty() {
+        return Ok(None);
+    }
+    let text = serde_json::to_string(contracts);
+    text.map(Some).map_err(|error| Error::internal("contracts could not be written", error))
+}
+
+/// A statement with the thirteen values of [`INSERT`]; `$written` are the record's [`Written`] texts.
 macro_rules! bind_record {
-    ($query:expr, $record:expr, $resolved:expr, $version:expr) => {
+    ($query:expr, $record:expr, $written:expr, $version:expr) => {
         $query
             .bind($record.id.name.folded())
             .bind($record.id.version.to_string())
@@ -33,14 +42,30 @@ macro_rules! bind_record {
             .bind(&$record.text)
             .bind($record.is_json)
             .bind(&$record.place)
-            .bind($resolved)
+            .bind(&$written.resolved)
             .bind(&$record.hash)
             .bind(&$record.registered_at)
             .bind(&$record.registered_by)
             .bind($version)
+            .bind(&$written.contracts)
     };
 }
 pub(super) use bind_record;
+
+/// What of a record is stored as JSON.
+pub(super) struct Written {
+    pub(super) resolved: Option<String>,
+    pub(super) contracts: Option<String>,
+}
+
+impl Written {
+    /// # Errors
+    /// An internal one; these values can always be written.
+    pub(super) fn of(record: &Record) -> Result<Self> {
+        let resolved = record.resolved.as_ref().map(resolved_text).transpose()?;
+        Ok(Self { resolved, contracts: contracts_text(&record.contracts)? })
+    }
+}
 
 /// The catalog's number in a row.
 pub(super) fn number(version: i64) -> u64 {
@@ -73,7 +98,13 @@ where
         .map(|text| serde_json::from_str(&text))
         .transpose()
         .map_err(|error| problem(format!("the resolved columns cannot be read: {error}")))?;
+    let contracts = row.try_get::<Option<String>, _>("contracts").map_err(broken)?;
+    let contracts = contracts
+        .map(|text| serde_json::from_str(&text))
+        .transpose()
+        .map_err(|error| problem(format!("the contracts of its ports cannot be read: {error}")))?;
     Ok(Record {
+        contracts: contracts.unwrap_or_default(),
         id: ProductId { name, version },
         text: row.try_get("contract").map_err(broken)?,
         is_json: row.try_get("is_json").map_err(broken)?,

@@ -62,6 +62,13 @@ impl Difference {
     }
 }
 
+impl Difference {
+    /// Whether a column is stored that the contract does not name.
+    pub fn is_new_column(&self) -> bool {
+        matches!(self, Self::ExtraColumn { .. })
+    }
+}
+
 impl fmt::Display for Difference {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

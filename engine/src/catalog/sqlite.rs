@@ -11,7 +11,7 @@ use async_trait::async_trait;
 use meshweave_contract::name::ProductId;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous};
 
-use super::rows::{self, number};
+use super::rows::{self, Written, number};
 use super::{CatalogStore, Record, ResolvedColumns, StoredCatalog};
 use crate::error::{Error, Failure, Result};
 
@@ -60,8 +60,8 @@ impl SqliteStore {
     }
 
     async fn insert(&self, transaction: &mut sqlx::SqliteConnection, record: &Record, version: i64) -> Result<()> {
-        let resolved = record.resolved.as_ref().map(rows::resolved_text).transpose()?;
-        let done = rows::bind_record!(sqlx::query(rows::INSERT), record, resolved, version).execute(transaction).await;
+        let written = Written::of(record)?;
+        let done = rows::bind_record!(sqlx::query(rows::INSERT), record, written, version).execute(transaction).await;
         match done {
             Ok(_) => Ok(()),
             Err(sqlx::Error::Database(error)) if error.is_unique_violation() => {

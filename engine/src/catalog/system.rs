@@ -12,7 +12,7 @@ use arrow::array::{ArrayRef, BooleanArray, Int32Array, Int64Array, RecordBatch, 
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};
 use meshweave_contract::model::{Body, Product, Status, Visibility};
 
-use super::{CatalogSnapshot, Entry, Listed, WHOLE_MESH};
+use super::{CatalogSnapshot, Entry, Listed, WHOLE_MESH, schemas};
 use crate::types::plain_type;
 
 /// A column of a system table: its name, type, and what it means.
@@ -23,7 +23,7 @@ type Visible<'a> = &'a dyn Fn(&Product) -> bool;
 
 /// Names of the tables of schema `mesh`.
 pub fn names() -> Vec<&'static str> {
-    vec!["products", "columns", "contracts", "problems", "queries"]
+    vec!["products", "columns", "contracts", "schemas", "problems", "queries", "drift"]
 }
 
 /// Names of the tables of `information_schema`.
@@ -80,10 +80,26 @@ pub fn columns(name: &str) -> Option<Vec<ColumnDoc>> {
             ("registered_by", DataType::Utf8, "Who registered it."),
             ("text", DataType::Utf8, "The contract as it was written."),
         ],
+        "schemas" => schemas::columns(),
         "problems" => vec![
             ("subject", DataType::Utf8, "The product or domain, as far as known."),
             ("place", DataType::Utf8, "File, line and column where there is one."),
             ("message", DataType::Utf8, "What is wrong."),
+        ],
+        "drift" => vec![
+            ("last_at", DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into())), "When a query met it last."),
+            ("first_at", DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into())), "When a query met it first."),
+            ("domain", DataType::Utf8, "The owning domain."),
+            ("product", DataType::Utf8, "The product."),
+            ("version", DataType::Utf8, "The version whose contract is not met."),
+            ("table", DataType::Utf8, "The table; the main one bears the product's name."),
+            ("pinned", DataType::Utf8, "The version of the data in which it was met last."),
+            ("column", DataType::Utf8, "The column's spelling."),
+            ("change", DataType::Utf8, "new column, missing column, other type or nulls."),
+            ("promised", DataType::Utf8, "The promised type; null for a new column."),
+            ("stored", DataType::Utf8, "The stored type; null for a missing column."),
+            ("done", DataType::Utf8, "refused, ignored, widened or read as null."),
+            ("queries", DataType::Int64, "How many queries met it."),
         ],
         "queries" => vec![
             ("query_id", DataType::Utf8, "The query's id, as errors and answers tell it."),
@@ -155,7 +171,7 @@ pub fn schema_of(columns: &[ColumnDoc]) -> SchemaRef {
     Arc::new(Schema::new(fields))
 }
 
-/// A table of schema `mesh`; none when there is no such table, or it is not made from the catalog (`queries`).
+/// A table of schema `mesh`; none when there is no such table, or it is not made from the catalog (`queries`, `drift`).
 ///
 /// - `visible`: what the caller may discover.
 pub fn table(name: &str, snapshot: &CatalogSnapshot, visible: Visible<'_>) -> Option<RecordBatch> {
@@ -164,6 +180,7 @@ pub fn table(name: &str, snapshot: &CatalogSnapshot, visible: Visible<'_>) -> Op
         "products" => products(snapshot, visible),
         "columns" => product_columns(snapshot, visible),
         "contracts" => contracts(snapshot, visible),
+        "schemas" => schemas::rows(&entries(snapshot, visible)),
         "problems" => problems(snapshot, visible),
         _ => return None,
     };

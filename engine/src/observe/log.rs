@@ -12,7 +12,7 @@ use super::live::Live;
 use super::metrics::Metrics;
 use super::record::QueryRecord;
 use crate::error::Result;
-use crate::state::{LoggedQuery, StateStore};
+use crate::state::{DriftRecord, LoggedQuery, StateStore};
 
 /// Records written in one transaction.
 const AT_ONCE: usize = 256;
@@ -87,6 +87,12 @@ impl QueryLog {
         all.retain(|query| !have_ended.contains(&key(query)));
         all.extend(ended);
         Ok(all)
+    }
+
+    /// The drift that is remembered, what just was met too; see [`StateStore::drift`].
+    pub(crate) async fn drift(&self) -> Result<Vec<DriftRecord>> {
+        self.flush().await;
+        self.state.drift().await
     }
 
     /// Waits until everything that was handed in is written, or was tried in vain.

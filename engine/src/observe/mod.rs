@@ -1,6 +1,6 @@
 //! What is known of queries: one record for each that ended, kept in the state database for a while; those that run or wait now.
 //!
-//! In: the end of every query, whichever way it came. Out: rows of `mesh.queries`, who uses a product, and the process's numbers.
+//! In: the end of every query, whichever way it came. Out: rows of `mesh.queries` and `mesh.drift`, who uses a product, and the process's numbers.
 //! Holds always:
 //! - a query never waits for its record, and never fails because of it;
 //! - what is not written yet is written before it is read;
@@ -8,6 +8,7 @@
 //!
 //! Start reading at [`log::QueryLog`].
 
+pub(crate) mod drift;
 pub(crate) mod live;
 pub(crate) mod log;
 pub mod metrics;

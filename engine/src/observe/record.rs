@@ -12,6 +12,7 @@ use tracing::field::Empty;
 use uuid::Uuid;
 
 use crate::context::{QueryContext, Usage};
+use crate::drift::{Drift, DriftLog};
 use crate::error::{Error, Kind};
 use crate::observe::live::{LiveQuery, Shown};
 use crate::observe::log::QueryLog;
@@ -47,6 +48,8 @@ pub(crate) struct QueryRecord {
     pub(crate) outcome: Outcome,
     /// The kind and the text of the error.
     pub(crate) error: Option<(Kind, String)>,
+    /// Where stored columns were not as promised.
+    pub(crate) drift: Vec<Drift>,
 }
 
 /// How a query ended.
@@ -79,6 +82,7 @@ impl Outcome {
 pub(crate) struct Recorder {
     log: Arc<QueryLog>,
     usage: Arc<Usage>,
+    drift: Arc<DriftLog>,
     since: Instant,
     record: QueryRecord,
     /// Whether there is something to tell: it ran, or it failed.
@@ -109,10 +113,13 @@ impl Recorder {
             waited: Duration::ZERO,
             outcome: Outcome::Dropped,
             error: None,
+            drift: Vec::new(),
         };
+        let drift = Arc::clone(&ctx.drift);
         Self {
             log: Arc::clone(log),
             usage: Arc::clone(&ctx.usage),
+            drift,
             since: Instant::now(),
             record,
             told: false,
@@ -179,7 +186,8 @@ impl Drop for Recorder {
         if !self.told {
             return;
         }
-        let record = self.record.clone().now(self.since, &self.usage);
+        let mut record = self.record.clone().now(self.since, &self.usage);
+        record.drift = self.drift.found();
         self.count(&record);
         self.log.hand_in(record);
         // Only now: who looks in between sees it twice rather than not at all, and tells it once.

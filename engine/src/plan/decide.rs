@@ -14,6 +14,7 @@ use meshweave_contract::model::Product;
 use crate::catalog::{CatalogSnapshot, Entry};
 use crate::context::QueryContext;
 use crate::error::{Failure, Result};
+use crate::observe::drift::DriftTable;
 use crate::observe::log::QueryLog;
 use crate::observe::table::Queries;
 use crate::policy::{Action, Decision, Grant, PolicyEngine};
@@ -69,6 +70,12 @@ impl<'a> Decisions<'a> {
             snapshot.entries.iter().filter(is_owner).map(|entry| entry.id().name.to_string()).collect();
         owned.dedup();
         Queries::new(log, &principal.user, owned)
+    }
+
+    /// The drift of products that the caller may find.
+    pub(super) fn drift(&self, snapshot: &CatalogSnapshot, log: &Arc<QueryLog>) -> DriftTable {
+        let visible = snapshot.entries.iter().filter(|entry| self.visible(&entry.product));
+        DriftTable::new(log, visible.map(|entry| entry.id().name.to_string()).collect())
     }
 
     fn decide(&self, product: &Product, action: Action) -> Decision {

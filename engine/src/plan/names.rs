@@ -284,8 +284,9 @@ impl<'a> Resolver<'a> {
             return Err(Failure::Unsupported { what: format!("time travel on {schema}.{name}"), hint: None }.into());
         }
         let visible = |product: &_| self.decisions.visible(product);
-        let provider = match (schema, name.as_str()) {
+        let provider: Arc<dyn TableProvider> = match (schema, name.as_str()) {
             ("mesh", "queries") => Arc::new(self.decisions.queries(self.snapshot, self.log)),
+            ("mesh", "drift") => Arc::new(self.decisions.drift(self.snapshot, self.log)),
             _ => super::system::provider(self.snapshot, schema, &name, &visible)?,
         };
         let full = [self.snapshot.catalog_name.clone(), schema.to_owned(), name.clone()];

@@ -15,6 +15,7 @@ use object_store::ObjectStore;
 use crate::catalog::Entry;
 use crate::connect::{AsOf, Connector, Connectors, Opened, Pinned, Port};
 use crate::context::QueryContext;
+use crate::drift;
 use crate::error::{Error, Failure, Result};
 use crate::plan::names::{Wanted, in_words};
 use crate::state::StateStore;
@@ -120,6 +121,13 @@ impl Pinner<'_> {
         {
             self.state.put_manifest(hash, text).await?;
         }
+        let known = drift::Pinned {
+            product: port.product.clone(),
+            table: port.table.clone(),
+            policy: wanted.entry.drift_policy(),
+            version: words(&pinned.version),
+        };
+        ctx.drift.pin(&port.key, known);
         let opened = connector.open(ctx, &port, &pinned).await?;
         Ok((pinned, opened, connector.format()))
     }
@@ -158,8 +166,9 @@ impl Pinner<'_> {
 fn port(wanted: &Wanted) -> Result<Port> {
     let entry: &Entry = &wanted.entry;
     let table = &entry.tables[wanted.table];
-    let contract = entry.product.tables().iter().find(|declared| declared.name == table.name);
-    let spec = contract.or_else(|| entry.product.tables().get(wanted.table)).and_then(|t| t.storage.clone());
+    let tables = entry.product.sql_tables();
+    let contract = tables.iter().find(|declared| declared.name == table.name).or_else(|| tables.get(wanted.table));
+    let spec = contract.and_then(|declared| declared.table.storage.clone());
     let located = spec.and_then(|spec| spec.location.clone().map(|location| (spec, location)));
     let Some((spec, location)) = located else {
         return Err(Failure::ContractBroken {

@@ -10,6 +10,7 @@ use sqlx::{AssertSqlSafe, ColumnIndex, Decode, Row, Type};
 
 use super::StateStore;
 use super::database::with_pool;
+use super::drift::{FORGET, MEET, bind_drift};
 use crate::error::Result;
 use crate::observe::record::QueryRecord;
 
@@ -101,11 +102,16 @@ impl StateStore {
 
     async fn put_queries_at(&self, records: &[QueryRecord], now: Timestamp) -> Result<()> {
         let oldest = now.as_microsecond().saturating_sub(micros(self.query_retention));
+        let oldest_drift = now.as_microsecond().saturating_sub(micros(self.drift_retention));
         with_pool!(&self.database, pool => async {
             let mut transaction = pool.begin_with(self.database.begin()).await?;
             for record in records {
                 let insert = sqlx::query_scalar(INSERT);
                 let seq: i64 = bind_record!(insert, record).fetch_one(&mut *transaction).await?;
+                for one in &record.drift {
+                    let meet = bind_drift!(sqlx::query(MEET), one, record.started_at.as_microsecond());
+                    meet.execute(&mut *transaction).await?;
+                }
                 for (product, major) in record.versions.products.keys().filter_map(|key| product_of(key)) {
                     sqlx::query("INSERT INTO query_product (seq, product, major) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING")
                         .bind(seq)
@@ -120,6 +126,10 @@ impl StateStore {
                 .bind(self.query_records)
                 .execute(&mut *transaction)
                 .await?;
+            if records.iter().any(|record| !record.drift.is_empty()) {
+                let forget = sqlx::query(FORGET).bind(oldest_drift).bind(self.drift_records);
+                forget.execute(&mut *transaction).await?;
+            }
             transaction.commit().await
         })
     }
@@ -229,7 +239,10 @@ where
 
 #[cfg(test)]
 mod tests {
+    use meshweave_contract::name::{ProductId, ProductName};
+
     use super::*;
+    use crate::drift::{Change, Done, Drift};
     use crate::error::Kind;
     use crate::observe::record::Outcome;
     use crate::settings::Settings;
@@ -256,6 +269,7 @@ mod tests {
             waited: Duration::from_micros(5),
             outcome: Outcome::Finished,
             error: None,
+            drift: Vec::new(),
         }
     }
 
@@ -340,6 +354,56 @@ mod tests {
             let zero = QueryRecord { statement: "SELECT '\0'".to_owned(), ..record("ann", "a.b@1", 1) };
             state.put_queries_at(&[zero], at(2)).await.unwrap();
             assert_eq!(state.queries("ann", &[]).await.unwrap()[0].statement, "SELECT '\u{FFFD}'");
+        }
+    }
+
+    fn drift(column: &str, pinned: &str) -> Drift {
+        Drift {
+            product: ProductId { name: ProductName::new("shop", "orders").unwrap(), version: "1.0.0".parse().unwrap() },
+            table: "orders".parse().unwrap(),
+            pinned: pinned.to_owned(),
+            column: column.to_owned(),
+            change: Change::NewColumn,
+            promised: None,
+            stored: Some("Utf8".to_owned()),
+            done: Done::Ignored,
+        }
+    }
+
+    #[tokio::test]
+    async fn drift_is_one_row_however_often_it_is_met_and_has_an_end() {
+        for place in Place::all().await {
+            let settings = Settings::default();
+            let kept = i64::try_from(settings.state.drift_retention.0.as_secs()).unwrap();
+            let state = place.open(settings);
+            let met =
+                |second, found: Vec<Drift>| QueryRecord { drift: found, ..record("ann", "shop.orders@1", second) };
+            let both = vec![drift("a", "delta 1"), drift("b", "delta 1")];
+            state.put_queries_at(&[met(1, both), met(2, vec![drift("a", "delta 2")])], at(2)).await.unwrap();
+            let told = state.drift().await.unwrap();
+            let rows: Vec<_> = told.iter().map(|d| (d.column.as_str(), d.pinned.as_str(), d.queries)).collect();
+            assert_eq!(rows, [("a", "delta 2", 2), ("b", "delta 1", 1)]);
+            assert_eq!((told[0].first_at, told[0].last_at), (1_000_000, 2_000_000));
+            assert_eq!((told[0].promised.as_deref(), told[0].stored.as_deref()), (None, Some("Utf8")));
+            state.put_queries_at(&[met(3, vec![drift("c", "delta 3")])], at(kept + 2)).await.unwrap();
+            let columns: Vec<String> = state.drift().await.unwrap().into_iter().map(|d| d.column).collect();
+            assert_eq!(columns, ["c", "a"], "b was met too long ago");
+        }
+    }
+
+    #[tokio::test]
+    async fn of_much_drift_the_last_is_kept() {
+        for place in Place::all().await {
+            let mut settings = Settings::default();
+            settings.state.drift_records = 3;
+            let state = place.open(settings);
+            for second in 0..5 {
+                let found = vec![drift(&format!("c{second}"), "delta 1")];
+                let met = QueryRecord { drift: found, ..record("ann", "shop.orders@1", second) };
+                state.put_queries_at(&[met], at(second)).await.unwrap();
+            }
+            let columns: Vec<String> = state.drift().await.unwrap().into_iter().map(|d| d.column).collect();
+            assert_eq!(columns, ["c4", "c3", "c2"]);
         }
     }
 }

@@ -12,7 +12,9 @@ use object_store::{ObjectMeta, ObjectStore, ObjectStoreExt};
 use sha2::{Digest, Sha256};
 use url::Url;
 
+use super::fault::Fault;
 use super::meter::MeteredStore;
+use super::pattern;
 use crate::context::QueryContext;
 use crate::error::{Error, Failure, Result};
 
@@ -47,7 +49,8 @@ pub struct Location {
     pub store: Arc<dyn ObjectStore>,
     /// The path in the store; a file, a folder, or the folder before the first wildcard.
     pub path: Path,
-    /// What follows `path` when the location holds a wildcard (`*.parquet`, `dt=*/part-?.parquet`); else none.
+    /// What follows `path` when the location holds a wildcard (`*.parquet`, `dt=*/part-?.parquet`) or lists its files
+    /// (`{a,b}.parquet`); else none.
     pub pattern: Option<String>,
     /// The full URL, for people and for errors; credentials never stand in it.
     pub url: Url,
@@ -57,6 +60,13 @@ impl Location {
     /// Whether the store is the local file system.
     pub fn is_local(&self) -> bool {
         self.store_id == StoreId::local()
+    }
+
+    /// The objects that the location lists by name, in its order; none when it names a folder, one object or a wildcard.
+    pub fn files(&self) -> Option<Vec<Path>> {
+        let files = pattern::listed(self.pattern.as_deref()?)?;
+        let below = |file: &String| file.split('/').fold(self.path.clone(), |path, segment| path.join(segment));
+        Some(files.iter().map(below).collect())
     }
 
     /// The store with its requests counted for a query, and stopped when the query is cancelled.
@@ -118,6 +128,9 @@ impl Location {
     pub async fn first_object(&self, ctx: &QueryContext) -> Result<Option<ObjectMeta>> {
         let store = self.metered(ctx);
         ctx.bounded(async {
+            if let Some(files) = self.files() {
+                return self.first_of(store.as_ref(), &files).await;
+            }
             if self.pattern.is_none() && !self.path.is_root() {
                 match store.head(&self.path).await {
                     Ok(meta) => return Ok(Some(meta)),
@@ -127,9 +140,31 @@ impl Location {
             }
             let listed = store.list(Some(&self.path)).try_filter(|meta| futures::future::ready(is_data(meta)));
             let first = std::pin::pin!(listed).next().await;
-            first.transpose().map_err(|error| self.unavailable("it could not be listed", error))
+            first.transpose().map_err(|error| {
+                let cannot = self.cannot_be_listed(&error);
+                cannot.unwrap_or_else(|| self.unavailable("it could not be listed", error))
+            })
         })
         .await
+    }
+
+    /// The failure of a web server that lists nothing, when that is what its answer means.
+    pub fn cannot_be_listed(&self, error: &object_store::Error) -> Option<Error> {
+        let fault = Fault::of(error).filter(|fault| *fault == Fault::CannotList)?;
+        let failure =
+            Failure::Unsupported { what: format!("listing {}", self.url), hint: Some(fault.hint().to_owned()) };
+        Some(failure.into())
+    }
+
+    async fn first_of(&self, store: &dyn ObjectStore, files: &[Path]) -> Result<Option<ObjectMeta>> {
+        for file in files {
+            match store.head(file).await {
+                Ok(meta) => return Ok(Some(meta)),
+                Err(error) if says_no_object(&error) => {}
+                Err(error) => return Err(self.unavailable("it could not be looked at", error)),
+            }
+        }
+        Ok(None)
     }
 
     /// A failure of this place, with what the store said. A cancelled query comes back as that.

@@ -8,14 +8,21 @@
 //! Start reading at [`DomainStorage::locate`].
 
 mod address;
+mod azure;
+mod client;
 pub mod config;
 mod credentials;
+mod fault;
+mod gcs;
 mod local;
 mod location;
 pub mod meter;
+pub mod pattern;
 mod s3;
+mod stores;
 #[cfg(test)]
 mod tests;
+mod web;
 
 use std::fmt;
 use std::path::{Path as FilePath, PathBuf};
@@ -26,14 +33,16 @@ use object_store::ObjectStore;
 use object_store::path::Path;
 use url::Url;
 
-use self::address::{Address, BadAddress, Root};
+use self::address::{Address, BadAddress, Root, Scheme};
 use self::config::{PrefixConfig, SchemaPrefix};
+use self::credentials::Sources;
 use self::local::{ConfinedFiles, real_path};
-use self::s3::{Bucket, Stores};
+use self::stores::{Stores, Target};
 use crate::document;
 use crate::error::{Error, Failure, Result};
 use crate::settings::{Environment, Settings, StorageSettings};
 
+pub use self::fault::Fault;
 pub use self::location::{Location, StoreId};
 
 /// What all domains of a process share: where the mesh lies, what the process allows, and the stores made so far.
@@ -146,7 +155,7 @@ impl DomainStorage {
         let address = Address::parse(url).map_err(|bad| self.denied(url, bad.to_string()))?;
         let (address, pattern) = address.split_pattern();
         let found = match &address.root {
-            Root::Bucket(name) => self.in_bucket(name, &address, prefixes)?,
+            Root::Remote(scheme, authority) => self.in_store(*scheme, authority, &address, prefixes)?,
             Root::FileSystem | Root::MeshFolder => self.in_folder(&address, prefixes)?,
         };
         let Some((store_id, store, path, shown)) = found else {
@@ -159,33 +168,34 @@ impl DomainStorage {
         Ok(Location { store_id, store, path, pattern, url })
     }
 
-    fn in_bucket(&self, bucket: &str, address: &Address, prefixes: &[Prefix]) -> Result<Option<Found>> {
+    fn in_store(
+        &self,
+        scheme: Scheme,
+        authority: &str,
+        address: &Address,
+        prefixes: &[Prefix],
+    ) -> Result<Option<Found>> {
         let covering = prefixes.iter().filter(|p| address.is_under(&p.address));
         let Some(prefix) = covering.max_by_key(|p| p.address.segments.len()) else { return Ok(None) };
         let config = &prefix.config;
-        let credentials = credentials::resolve(
-            config.credentials.as_ref(),
-            &self.place,
-            &self.context.mesh,
-            &self.context.environment,
-            self.context.settings.document_size.0,
-        )?;
-        let bucket = Bucket {
-            name: bucket,
-            endpoint: config.endpoint.as_deref(),
-            region: config.region.as_deref().unwrap_or("us-east-1"),
-            path_style: config.path_style.unwrap_or(true),
+        let sources = Sources {
+            place: &self.place,
+            mesh: &self.context.mesh,
+            environment: &self.context.environment,
+            limit: self.context.settings.document_size.0,
         };
-        let (id, store) = self.context.stores.bucket(bucket, &credentials, &self.context.settings, &self.place)?;
+        let credentials = credentials::resolve(config.credentials.as_ref(), scheme.kind(), sources)?;
+        let target = Target::of(scheme, authority, config, sources)?;
+        let (id, store) = self.context.stores.get(&target, &credentials, &self.context.settings, &self.place)?;
         let path = Path::parse(address.segments.join("/"))
             .map_err(|_| self.denied(&address.to_string(), BadAddress::Path.to_string()))?;
-        Ok(Some((id, store, path, Shown::Bucket(address.clone()))))
+        Ok(Some((id, store, path, Shown::Remote(address.clone()))))
     }
 
     fn in_folder(&self, address: &Address, prefixes: &[Prefix]) -> Result<Option<Found>> {
         let allowed = self.allowed_folders();
         let mut roots = Vec::new();
-        for prefix in prefixes.iter().filter(|p| !matches!(p.address.root, Root::Bucket(_))) {
+        for prefix in prefixes.iter().filter(|p| !matches!(p.address.root, Root::Remote(..))) {
             let root = self.followed(&prefix.address)?;
             if !allowed.iter().any(|folder| root.starts_with(folder)) {
                 return Err(document::invalid_hint(
@@ -214,7 +224,7 @@ impl DomainStorage {
     fn followed(&self, address: &Address) -> Result<PathBuf> {
         let start: &FilePath = match address.root {
             Root::MeshFolder => &self.context.mesh,
-            Root::FileSystem | Root::Bucket(_) => FilePath::new("/"),
+            Root::FileSystem | Root::Remote(..) => FilePath::new("/"),
         };
         let path = std::path::absolute(start).map(|start| address.segments.iter().fold(start, |path, s| path.join(s)));
         path.and_then(|path| real_path(&path))
@@ -238,57 +248,65 @@ type Found = (StoreId, Arc<dyn ObjectStore>, Path, Shown);
 
 /// A place as it is shown.
 enum Shown {
-    Bucket(Address),
+    Remote(Address),
     File(PathBuf),
 }
 
 impl Prefix {
-    fn read(config: &PrefixConfig, place: &str) -> Result<Self> {
-        let shown = without_userinfo(&config.prefix);
-        let address = Address::parse(&config.prefix)
+    fn address(prefix: &str, place: &str) -> Result<Address> {
+        let shown = without_userinfo(prefix);
+        let address = Address::parse(prefix)
             .map_err(|bad| document::invalid(place, format!("the prefix {shown} cannot be used: {bad}")))?;
         let (address, pattern) = address.split_pattern();
         if pattern.is_some() {
             return Err(document::invalid(place, format!("the prefix {shown} holds a wildcard")));
         }
-        if let Some(credentials) = &config.credentials {
-            credentials::check(credentials, place)?;
+        Ok(address)
+    }
+
+    fn read(config: &PrefixConfig, place: &str) -> Result<Self> {
+        let shown = without_userinfo(&config.prefix);
+        let address = Self::address(&config.prefix, place)?;
+        let scheme = address.scheme();
+        let kind = scheme.map(Scheme::kind);
+        if let Some(key) = stores::misplaced(kind, scheme, config) {
+            let what = if kind.is_some() { "this kind of storage" } else { "a local folder" };
+            return Err(document::invalid(place, format!("the prefix {shown} is {what}, which has no `{key}`")));
         }
-        let bucket_only = config.endpoint.is_some() || config.region.is_some() || config.credentials.is_some();
-        if bucket_only && !matches!(address.root, Root::Bucket(_)) {
-            let message = format!("the prefix {shown} is a local folder: it has no endpoint, region or credentials");
-            return Err(document::invalid(place, message));
+        if let (Some(credentials), Some(kind)) = (&config.credentials, kind) {
+            credentials::check(credentials, kind, place)?;
         }
         Ok(Self { address, config: config.clone() })
     }
 }
 
-/// A schema prefix without its own endpoint is reached like the domain's storage in the same bucket, else like its first bucket.
+/// A schema prefix without its own endpoint is reached like the domain's storage in the same bucket, else like its first prefix of
+/// the same kind of store.
 fn like_the_domains_own(url: &str, prefixes: &[Prefix], place: &str) -> Result<Prefix> {
-    let alone = Prefix::read(&PrefixConfig::new(url), place)?;
-    if !matches!(alone.address.root, Root::Bucket(_)) {
-        return Ok(alone);
+    let address = Prefix::address(url, place)?;
+    let Some(scheme) = address.scheme() else { return Prefix::read(&PrefixConfig::new(url), place) };
+    let same = prefixes.iter().find(|p| p.address.root == address.root);
+    // Another host is another server: nobody's token goes there.
+    let first = || {
+        let alike = |p: &&Prefix| p.address.scheme() == Some(scheme) && scheme.kind() != address::Kind::Http;
+        prefixes.iter().find(alike)
+    };
+    match same.or_else(first) {
+        Some(model) => Ok(Prefix { config: PrefixConfig { prefix: url.to_owned(), ..model.config.clone() }, address }),
+        None => Prefix::read(&PrefixConfig::new(url), place),
     }
-    let same = prefixes.iter().find(|p| p.address.root == alone.address.root);
-    let first = || prefixes.iter().find(|p| matches!(p.address.root, Root::Bucket(_)));
-    Ok(match same.or_else(first) {
-        Some(model) => {
-            Prefix { config: PrefixConfig { prefix: url.to_owned(), ..model.config.clone() }, address: alone.address }
-        }
-        None => alone,
-    })
 }
 
 /// The URL for people: segments encoded, the pattern's wildcards kept readable.
 fn shown_url(shown: &Shown, pattern: Option<&str>) -> Option<Url> {
     let mut url = match shown {
         Shown::File(path) => Url::from_file_path(path).ok()?,
-        Shown::Bucket(Address { root: Root::Bucket(bucket), segments }) => {
-            let mut url = Url::parse(&format!("s3://{bucket}/")).ok()?;
+        Shown::Remote(Address { root: Root::Remote(scheme, authority), segments }) => {
+            let mut url = Url::parse(&format!("{}://{authority}/", scheme.word())).ok()?;
             url.path_segments_mut().ok()?.pop_if_empty().extend(segments);
             url
         }
-        Shown::Bucket(_) => return None,
+        Shown::Remote(_) => return None,
     };
     if let Some(pattern) = pattern {
         url.path_segments_mut().ok()?.pop_if_empty().extend(pattern.split('/'));
@@ -299,6 +317,10 @@ fn shown_url(shown: &Shown, pattern: Option<&str>) -> Option<Url> {
 /// The URL without what stands before an `@` in its authority, should somebody have written keys there.
 fn without_userinfo(url: &str) -> String {
     let Some((scheme, rest)) = url.split_once("://") else { return url.to_owned() };
+    // Azure writes the container there.
+    if Address::parse(url).is_ok_and(|address| address.scheme() == Some(Scheme::Abfss)) {
+        return url.to_owned();
+    }
     let authority = rest.split('/').next().unwrap_or_default();
     match authority.rfind('@') {
         Some(at) => format!("{scheme}://…{}", &rest[at..]),

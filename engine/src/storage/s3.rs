@@ -1,137 +1,110 @@
-//! Stores behind S3 endpoints: one per endpoint, bucket and credentials, shared by everybody in the process.
+//! Buckets behind S3 endpoints.
 //!
-//! Holds always: two domains with different keys never share a store, nor its identity.
-//!
-//! Start reading at [`Stores::bucket`].
+//! Start reading at [`build`].
 
-use std::collections::HashMap;
-use std::sync::Arc;
+use object_store::aws::{AmazonS3, AmazonS3Builder, AmazonS3ConfigKey, S3ConditionalPut};
 
-use object_store::aws::{AmazonS3Builder, S3ConditionalPut};
-use object_store::{BackoffConfig, ClientOptions, ObjectStore, RetryConfig};
-use parking_lot::Mutex;
-use sha2::{Digest, Sha256};
-
-use super::StoreId;
-use super::credentials::Credentials;
-use crate::document;
-use crate::error::Result;
+use super::client::{self, Bounded};
+use super::credentials::{Credentials, Instance, Role};
 use crate::settings::StorageSettings;
 
-/// The stores of a process.
-#[derive(Debug, Default)]
-pub(super) struct Stores(Mutex<HashMap<StoreKey, Made>>);
-
-/// A store, and the keys that it was made with.
-type Made = (Credentials, Arc<dyn ObjectStore>);
-
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-struct StoreKey {
-    id: StoreId,
-    region: String,
-    path_style: bool,
-}
-
 /// Which bucket, and how it is reached.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Bucket<'a> {
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Bucket {
     /// The bucket's name.
-    pub(super) name: &'a str,
-    /// The endpoint; none means Amazon's own.
-    pub(super) endpoint: Option<&'a str>,
+    pub(super) name: String,
+    /// The endpoint, without a slash at its end; none means Amazon's own.
+    pub(super) endpoint: Option<String>,
     /// The region.
-    pub(super) region: &'a str,
+    pub(super) region: String,
     /// Whether the bucket stands in the path.
     pub(super) path_style: bool,
 }
 
-impl Stores {
-    /// Gives the store of a bucket; made at its first use, and again when the keys have changed.
-    ///
-    /// # Errors
-    /// [`crate::Failure::InvalidConfiguration`] at `place` when the endpoint is no URL.
-    pub(super) fn bucket(
-        &self,
-        bucket: Bucket<'_>,
-        credentials: &Credentials,
-        settings: &StorageSettings,
-        place: &str,
-    ) -> Result<(StoreId, Arc<dyn ObjectStore>)> {
-        let id = identity(&bucket, credentials);
-        let key = StoreKey { id: id.clone(), region: bucket.region.to_owned(), path_style: bucket.path_style };
-        let mut stores = self.0.lock();
-        if let Some((with, store)) = stores.get(&key)
-            && with == credentials
-        {
-            return Ok((id, Arc::clone(store)));
+impl Bucket {
+    /// Endpoint, bucket and credential scope.
+    pub(super) fn described(&self, scope: &str) -> String {
+        format!("{}|{}|{scope}", self.endpoint.as_deref().unwrap_or("aws"), self.name)
+    }
+
+    /// The endpoint that the client asks: with the bucket in the host's name unless it stands in the path.
+    fn reached(&self) -> Option<String> {
+        let endpoint = self.endpoint.as_deref()?;
+        match (self.path_style, endpoint.split_once("://")) {
+            (false, Some((scheme, host))) => Some(format!("{scheme}://{}.{host}", self.name)),
+            _ => Some(endpoint.to_owned()),
         }
-        let store = build(&bucket, credentials, settings, place)?;
-        stores.insert(key, (credentials.clone(), Arc::clone(&store)));
-        Ok((id, store))
     }
 }
 
-/// Endpoint, bucket and credential scope, hashed. The scope is the hash of the access key's id: a new secret for the same key
-/// is the same scope.
-fn identity(bucket: &Bucket<'_>, credentials: &Credentials) -> StoreId {
-    let scope = match credentials {
-        Credentials::Anonymous => "anonymous".to_owned(),
-        Credentials::Keys(keys) => hex::encode(Sha256::digest(&keys.access_key_id)),
-    };
-    let endpoint = bucket.endpoint.unwrap_or("aws").trim_end_matches('/');
-    StoreId::of(&format!("{endpoint}|{}|{scope}", bucket.name))
-}
-
-fn build(
-    bucket: &Bucket<'_>,
+/// Makes the store.
+///
+/// # Errors
+/// When the client cannot be made of what it is given.
+pub(super) fn build(
+    bucket: &Bucket,
     credentials: &Credentials,
     settings: &StorageSettings,
-    place: &str,
-) -> Result<Arc<dyn ObjectStore>> {
-    let client =
-        ClientOptions::new().with_connect_timeout(settings.connect_timeout.0).with_timeout(settings.request_timeout.0);
-    let retry = RetryConfig {
-        backoff: BackoffConfig::default(),
-        max_retries: settings.retries,
-        retry_timeout: settings.retry_timeout.0,
-    };
+) -> object_store::Result<AmazonS3> {
     let mut builder = AmazonS3Builder::new()
-        .with_bucket_name(bucket.name)
-        .with_region(bucket.region)
+        .with_bucket_name(&bucket.name)
+        .with_region(&bucket.region)
         .with_virtual_hosted_style_request(!bucket.path_style)
         .with_conditional_put(S3ConditionalPut::ETagMatch)
-        .with_client_options(client)
-        .with_retry(retry);
-    if let Some(endpoint) = bucket.endpoint {
-        let endpoint = reached(bucket, endpoint, place)?;
+        .with_client_options(client::options(settings))
+        .with_http_connector(Bounded::new(settings))
+        .with_retry(client::retry(settings));
+    if let Some(endpoint) = bucket.reached() {
         builder = builder.with_allow_http(endpoint.starts_with("http://")).with_endpoint(endpoint);
     }
-    builder = match credentials {
-        Credentials::Anonymous => builder.with_skip_signature(true),
+    signed(builder, credentials).build()
+}
+
+fn signed(builder: AmazonS3Builder, credentials: &Credentials) -> AmazonS3Builder {
+    match credentials {
         Credentials::Keys(keys) => {
             let builder =
-                builder.with_access_key_id(&keys.access_key_id).with_secret_access_key(&keys.secret_access_key);
+                builder.with_access_key_id(&keys.access_key_id).with_secret_access_key(&keys.secret_access_key.0);
             match &keys.session_token {
-                Some(token) => builder.with_token(token),
+                Some(token) => builder.with_token(&token.0),
                 None => builder,
             }
         }
-    };
-    let store = builder.build().map_err(|error| {
-        document::invalid(place, format!("the store of bucket {} cannot be made: {error}", bucket.name))
-    })?;
-    Ok(Arc::new(store))
+        Credentials::Instance(instance) => of_instance(builder, instance),
+        Credentials::Role(role) => of_role(builder, role),
+        _ => builder.with_skip_signature(true),
+    }
 }
 
-/// The endpoint that the client asks: with the bucket in the host's name unless it stands in the path.
-fn reached(bucket: &Bucket<'_>, endpoint: &str, place: &str) -> Result<String> {
-    let endpoint = endpoint.trim_end_matches('/');
-    let bad = || document::invalid(place, format!("the endpoint {endpoint:?} is no http or https URL"));
-    let (scheme, host) = endpoint.split_once("://").ok_or_else(bad)?;
-    let parsed = url::Url::parse(endpoint).map_err(|_| bad())?;
-    let is_web = matches!(scheme, "http" | "https") && parsed.host_str().is_some();
-    if !is_web || !parsed.username().is_empty() || parsed.password().is_some() {
-        return Err(bad());
+/// The identity of the pod, the container or the machine: the first that the environment speaks of, in this order.
+fn of_instance(mut builder: AmazonS3Builder, instance: &Instance) -> AmazonS3Builder {
+    for (name, value) in &instance.variables {
+        let key = match *name {
+            "AWS_EC2_METADATA_SERVICE_ENDPOINT" => AmazonS3ConfigKey::MetadataEndpoint,
+            "AWS_WEB_IDENTITY_TOKEN_FILE" => AmazonS3ConfigKey::WebIdentityTokenFile,
+            "AWS_ROLE_ARN" => AmazonS3ConfigKey::RoleArn,
+            "AWS_ROLE_SESSION_NAME" => AmazonS3ConfigKey::RoleSessionName,
+            "AWS_ENDPOINT_URL_STS" => AmazonS3ConfigKey::StsEndpoint,
+            "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI" => AmazonS3ConfigKey::ContainerCredentialsRelativeUri,
+            "AWS_CONTAINER_CREDENTIALS_FULL_URI" => AmazonS3ConfigKey::ContainerCredentialsFullUri,
+            "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE" => AmazonS3ConfigKey::ContainerAuthorizationTokenFile,
+            _ => continue,
+        };
+        builder = builder.with_config(key, value);
     }
-    Ok(if bucket.path_style { endpoint.to_owned() } else { format!("{scheme}://{}.{host}", bucket.name) })
+    match &instance.endpoint {
+        Some(endpoint) => builder.with_metadata_endpoint(endpoint.trim_end_matches('/')),
+        None => builder,
+    }
+}
+
+fn of_role(builder: AmazonS3Builder, role: &Role) -> AmazonS3Builder {
+    let token_file = role.token_file.display().to_string();
+    let builder = builder
+        .with_config(AmazonS3ConfigKey::RoleArn, &role.arn)
+        .with_config(AmazonS3ConfigKey::WebIdentityTokenFile, token_file);
+    match &role.session_name {
+        Some(name) => builder.with_config(AmazonS3ConfigKey::RoleSessionName, name),
+        None => builder,
+    }
 }

@@ -13,8 +13,9 @@ use crate::principal::Principal;
 
 fn context(mesh: &FilePath, local: &[&FilePath]) -> StorageContext {
     let variables = [("A_KEY", "a"), ("A_SECRET", "sa"), ("B_KEY", "b"), ("B_SECRET", "sb")];
+    let more = [("A_SAS", "sp=r&sig=a"), ("B_SAS", "sp=r&sig=b"), ("NO_BASE64", "!s3cret"), ("ACCOUNT_KEY", "aGk=")];
     let mut settings = Settings {
-        environment: Environment::new(variables.map(|(k, v)| (k.to_owned(), v.to_owned()))),
+        environment: Environment::new(variables.into_iter().chain(more).map(|(k, v)| (k.to_owned(), v.to_owned()))),
         ..Settings::default()
     };
     settings.storage.local = local.iter().map(|p| (*p).to_owned()).collect();
@@ -72,6 +73,94 @@ fn an_identity_differs_with_endpoint_bucket_and_signature() {
     let distinct: std::collections::BTreeSet<_> = ids.iter().collect();
     assert_eq!(distinct.len(), ids.len(), "{ids:?}");
     assert_eq!(ids[0], id(keyed("s3://data/sub/", "A"), "s3://data/sub/x"), "the prefix is no part of the identity");
+}
+
+/// A prefix of each new kind with credentials in variables, as `domain.yaml` says it.
+fn said(text: &str) -> PrefixConfig {
+    yaml_serde::from_str(text).unwrap()
+}
+
+#[test]
+fn every_kind_of_store_has_an_identity_of_endpoint_bucket_and_scope() {
+    let context = context(FilePath::new("."), &[]);
+    let id = |text: &str, url: &str| storage(&context, &[said(text)]).unwrap().locate(url).unwrap().store_id;
+    let azure = "endpoint: 'http://127.0.0.1:9/one', credentials: { account_key_env: ACCOUNT_KEY }";
+    let ids = [
+        id("{ prefix: 'gs://data/' }", "gs://data/x"),
+        id("{ prefix: 'gs://data2/' }", "gs://data2/x"),
+        id("{ prefix: 'gs://data/', endpoint: 'http://127.0.0.1:9' }", "gs://data/x"),
+        id("{ prefix: 'gs://data/', credentials: { instance: true } }", "gs://data/x"),
+        id("{ prefix: 'az://data/', account: one }", "az://data/x"),
+        id("{ prefix: 'az://data/', account: two }", "az://data/x"),
+        id("{ prefix: 'az://data2/', account: one }", "az://data2/x"),
+        id(&format!("{{ prefix: 'az://data/', account: one, {azure} }}"), "az://data/x"),
+        id("{ prefix: 'az://data/', account: one, credentials: { sas_env: A_SAS } }", "az://data/x"),
+        id("{ prefix: 'az://data/', account: one, credentials: { sas_env: B_SAS } }", "az://data/x"),
+        id("{ prefix: 'abfss://data@one.dfs.core.chinacloudapi.cn/' }", "abfss://data@one.dfs.core.chinacloudapi.cn/x"),
+        id("{ prefix: 'https://host/data/' }", "https://host/data/x"),
+        id("{ prefix: 'https://host2/data/' }", "https://host2/data/x"),
+        id("{ prefix: 'http://host/data/' }", "http://host/data/x"),
+        id("{ prefix: 'https://host/data/', credentials: { bearer_env: A_KEY } }", "https://host/data/x"),
+        id("{ prefix: 'https://host/data/', credentials: { bearer_env: B_KEY } }", "https://host/data/x"),
+        id("{ prefix: 's3://data/' }", "s3://data/x"),
+        id("{ prefix: 's3://data/', credentials: { instance: true } }", "s3://data/x"),
+        StoreId::local(),
+    ];
+    let distinct: std::collections::BTreeSet<_> = ids.iter().collect();
+    assert_eq!(distinct.len(), ids.len(), "{ids:?}");
+    let abfss = "abfss://data@one.dfs.core.windows.net/";
+    let same = id(&format!("{{ prefix: '{abfss}' }}"), &format!("{abfss}x"));
+    assert_eq!(same, ids[4], "two ways to write one container are one store");
+}
+
+#[test]
+fn a_prefix_takes_what_its_kind_of_store_has() {
+    let context = context(FilePath::new("."), &[]);
+    for (text, word) in [
+        ("{ prefix: 'gs://data/', region: x }", "`region`"),
+        ("{ prefix: 'https://host/', endpoint: 'http://x' }", "`endpoint`"),
+        ("{ prefix: 'abfss://data@one.dfs.core.windows.net/', account: two }", "`account`"),
+        ("{ prefix: 's3://data/', account: two }", "`account`"),
+        ("{ prefix: 'gs://data/', credentials: { profile: p } }", "`profile`"),
+        ("{ prefix: 'file://./data/', path_style: true }", "`path_style`"),
+    ] {
+        let error = storage(&context, &[said(text)]).unwrap_err();
+        assert!(error.kind() == Kind::InvalidConfiguration && error.to_string().contains(word), "{text}: {error}");
+    }
+    let error = storage(&context, &[said("{ prefix: 'az://data/' }")]).unwrap().locate("az://data/x").unwrap_err();
+    assert!(error.to_string().contains("needs the account"), "{error}");
+    let key = "{ prefix: 'az://data/', account: one, credentials: { account_key_env: NO_BASE64 } }";
+    let error = storage(&context, &[said(key)]).unwrap().locate("az://data/x").unwrap_err();
+    assert!(
+        error.to_string().contains("does not take the credentials") && !error.report().contains("!s3cret"),
+        "{error}"
+    );
+}
+
+#[test]
+fn places_on_web_servers_are_decoded_once_and_shown_encoded() {
+    let context = context(FilePath::new("."), &[]);
+    let storage = storage(&context, &[said("{ prefix: 'https://host:8443/open data/' }")]).unwrap();
+    let location = storage.locate("https://HOST:8443/open%20data/a%20b/{x,y}.parquet").unwrap();
+    assert_eq!(location.path.as_ref(), "open data/a b");
+    assert!(location.url.as_str().starts_with("https://host:8443/open%20data/a%20b/"), "{}", location.url);
+    let files: Vec<String> = location.files().unwrap().iter().map(ToString::to_string).collect();
+    assert_eq!(files, ["open data/a b/x.parquet", "open data/a b/y.parquet"]);
+    assert_eq!(storage.locate("https://host:8443/open%2520data/x").unwrap_err().kind(), Kind::Denied);
+    assert_eq!(storage.locate("https://host/open%20data/x").unwrap_err().kind(), Kind::Denied, "another port");
+}
+
+#[test]
+fn a_token_of_one_server_does_not_go_to_another() {
+    let context = context(FilePath::new("."), &[]);
+    let own = [said("{ prefix: 'https://host/', credentials: { bearer_env: A_KEY } }")];
+    let schemas = ["https://host/schemas/", "https://elsewhere/"].map(|url| SchemaPrefix::Url(url.to_owned()));
+    let storage = DomainStorage::new(domain("commerce"), "domain.yaml", &own, &schemas, &context).unwrap();
+    let id = |url: &str| storage.schema_location(url).unwrap().store_id;
+    assert_eq!(id("https://host/schemas/x.avsc"), storage.locate("https://host/x").unwrap().store_id);
+    let alone =
+        DomainStorage::new(domain("crm"), "domain.yaml", &[said("{ prefix: 'https://elsewhere/' }")], &[], &context);
+    assert_eq!(id("https://elsewhere/x.avsc"), alone.unwrap().locate("https://elsewhere/x").unwrap().store_id);
 }
 
 #[test]

@@ -65,7 +65,7 @@ impl Listed {
     pub(super) fn declared(&self) -> Option<&Table> {
         let (entry, _) = self.product.as_ref()?;
         let name = &self.resolved()?.name;
-        entry.product.tables().iter().find(|table| table.name == *name)
+        entry.product.sql_table(name)
     }
 
     /// What a column means, in words.

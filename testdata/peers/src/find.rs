@@ -1,6 +1,6 @@
 //! Finds the programs that tests need, where `cargo xtask test` put them.
 //!
-//! Start reading at [`s3_program`] and [`postgres_folder`].
+//! Start reading at [`s3_program`], [`azurite`] and [`postgres_folder`].
 
 use std::path::PathBuf;
 
@@ -9,21 +9,56 @@ use anyhow::{Result, bail};
 /// How the S3 server is installed by hand.
 const INSTALL_S3: &str = "go install github.com/versity/versitygw/cmd/versitygw@v1.8.0";
 
+/// How the GCS server is installed by hand.
+const INSTALL_GCS: &str = "go install github.com/fsouza/fake-gcs-server@v1.56.1";
+
 /// The S3 server's program: in the tests' environment, else on the path, else where Go installs.
 ///
 /// # Errors
 /// When it is nowhere; the message names the command that installs it.
 pub fn s3_program() -> Result<PathBuf> {
-    let name = "versitygw";
+    match program("versitygw") {
+        Some(program) => Ok(program),
+        None => {
+            bail!("the S3 server \"versitygw\" is missing; run `cargo xtask test`, or install it with `{INSTALL_S3}`")
+        }
+    }
+}
+
+/// The GCS server's program, looked for in the same places.
+///
+/// # Errors
+/// As [`s3_program`].
+pub fn gcs_program() -> Result<PathBuf> {
+    match program("fake-gcs-server") {
+        Some(program) => Ok(program),
+        None => {
+            bail!(
+                "the GCS server \"fake-gcs-server\" is missing; run `cargo xtask test`, or install it with `{INSTALL_GCS}`"
+            )
+        }
+    }
+}
+
+/// The Azure server's program, which Node runs.
+///
+/// # Errors
+/// When it was not installed; the message names the command that does.
+pub fn azurite() -> Result<PathBuf> {
+    let main = "azurite/node_modules/azurite/dist/src/blob/main.js";
+    match test_environment().map(|folder| folder.join(main)).filter(|main| main.is_file()) {
+        Some(main) => Ok(main),
+        None => bail!("the Azure server \"azurite\" is missing in MESHWEAVE_TEST_ENV; run `cargo xtask test`"),
+    }
+}
+
+fn program(name: &str) -> Option<PathBuf> {
     let mut places: Vec<PathBuf> = test_environment().into_iter().map(|folder| folder.join("bin").join(name)).collect();
     if let Some(path) = variable("PATH") {
         places.extend(std::env::split_paths(&path).map(|folder| folder.join(name)));
     }
     places.extend(variable("HOME").map(|home| PathBuf::from(home).join("go/bin").join(name)));
-    match places.into_iter().find(|place| place.is_file()) {
-        Some(program) => Ok(program),
-        None => bail!("the S3 server \"{name}\" is missing; run `cargo xtask test`, or install it with `{INSTALL_S3}`"),
-    }
+    places.into_iter().find(|place| place.is_file())
 }
 
 /// Where PostgreSQL's programs are: the folder that `MESHWEAVE_TEST_POSTGRES` names, else Debian's newest, else on the path.

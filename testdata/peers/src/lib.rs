@@ -1,4 +1,5 @@
-//! Real servers beside the tests: an S3 server on loopback, a counting proxy before it, PostgreSQL, and the tests' Python.
+//! Real servers beside the tests: S3, GCS, Azure and web servers on loopback, a proxy before them that counts and does damage,
+//! servers that are dead in one way or another, PostgreSQL, and the tests' Python.
 //!
 //! In: nothing but what `cargo xtask test` installs. Out: addresses and keys.
 //! Holds always:
@@ -6,16 +7,29 @@
 //! - a server ends with the value that stands for it; nothing is left behind;
 //! - a part that is missing is an error that names the command which installs it, never a test that is skipped.
 //!
-//! Start reading at [`S3Server::start`] and [`PostgresServer::start`].
+//! Start reading at [`S3Server::start`], [`Proxy::start`] and [`PostgresServer::start`].
 
+mod azure;
+mod damage;
+mod dead;
 mod find;
+mod gcs;
+mod metadata;
 mod policy;
 mod postgres;
 mod processes;
 mod proxy;
 mod s3;
+mod started;
+mod web;
 
-pub use find::{postgres_folder, python, s3_program};
+pub use azure::{AzureAccount, AzureServer};
+pub use damage::Damage;
+pub use dead::{Deaf, Refusing};
+pub use find::{azurite, gcs_program, postgres_folder, python, s3_program};
+pub use gcs::{GcsBucket, GcsServer, SERVICE_ACCOUNT};
+pub use metadata::MetadataServer;
 pub use postgres::{Database, PostgresServer};
 pub use proxy::{Action, Counts, Proxy, Seen};
 pub use s3::{Account, S3Server};
+pub use web::WebServer;

@@ -19,7 +19,7 @@ use tempfile::TempDir;
 
 use crate::find::postgres_folder;
 use crate::processes;
-use crate::s3::free_address;
+use crate::started::free_address;
 
 /// Who may do everything in the server.
 const USER: &str = "meshweave";

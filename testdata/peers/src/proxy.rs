@@ -1,6 +1,7 @@
 //! A proxy before an HTTP server: counts what goes through, and can act at a chosen request.
 //!
-//! Holds always: bodies stream through and are never held whole; the log and the work have an owner and a size.
+//! Holds always: bodies stream through and are never held whole, unless they are to be damaged; the log and the work have an owner
+//! and a size.
 //!
 //! Start reading at [`Proxy::start`].
 
@@ -25,10 +26,13 @@ use parking_lot::Mutex;
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 
+use crate::damage::{self, Damage};
+
 /// Requests that the log holds at most; later ones are counted only.
 const LOG: usize = 100_000;
 
-type Body = BoxBody<Bytes, hyper::Error>;
+pub(crate) type Body = BoxBody<Bytes, BodyError>;
+pub(crate) type BodyError = Box<dyn std::error::Error + Send + Sync>;
 type Hook = Arc<dyn Fn(Seen) -> BoxFuture<'static, Action> + Send + Sync>;
 
 /// One request as it arrived.
@@ -51,8 +55,12 @@ pub enum Action {
     Forward,
     /// Answer it here, with this status and nothing else.
     Answer(u16),
-    /// Keep the client waiting until it gives up: for tests of cancellation.
+    /// Answer it here, with this status and the error document of an S3 server with this code.
+    Refuse(u16, &'static str),
+    /// Keep the client waiting until it gives up.
     Hold,
+    /// Hand it on, and do this to the body of the answer.
+    Damage(Damage),
 }
 
 /// What went through since the start or the last [`Proxy::reset`].
@@ -106,6 +114,7 @@ struct State {
     counts: Counts,
     log: Vec<Seen>,
     hook: Option<Hook>,
+    resets: bool,
 }
 
 impl Proxy {
@@ -149,6 +158,11 @@ impl Proxy {
         state.log.clear();
     }
 
+    /// Whether connections end with a reset from now on, instead of an orderly end.
+    pub fn end_with_reset(&self, reset: bool) {
+        self.shared.state.lock().resets = reset;
+    }
+
     /// Asks `hook` about every request from now on, before it is handed on; the request waits for the answer.
     pub fn on_request<F>(&self, hook: impl Fn(Seen) -> F + Send + Sync + 'static)
     where
@@ -169,6 +183,9 @@ async fn accept(listener: TcpListener, shared: Arc<Shared>) {
         let Ok((stream, _)) = listener.accept().await else { continue };
         // Small answers must not wait for more to send; a socket that refuses the option is only slower.
         let _slower = stream.set_nodelay(true);
+        if shared.state.lock().resets {
+            let _orderly = stream.set_zero_linger();
+        }
         let shared = Arc::clone(&shared);
         connections.spawn(async move {
             let service = service_fn(move |request| answer(Arc::clone(&shared), request));
@@ -189,7 +206,9 @@ async fn answer(shared: Arc<Shared>, request: Request<Incoming>) -> Result<Respo
     match action {
         Action::Forward => Ok(forward(request, guard).await),
         Action::Answer(status) => Ok(empty(StatusCode::from_u16(status).unwrap_or(StatusCode::IM_A_TEAPOT))),
+        Action::Refuse(status, code) => Ok(damage::refusal(status, code)),
         Action::Hold => std::future::pending().await,
+        Action::Damage(how) => Ok(damage::damaged(forward(request, guard).await, how).await),
     }
 }
 
@@ -212,7 +231,7 @@ async fn forward(mut request: Request<Incoming>, guard: InFlight) -> Response<Bo
 
 /// Counts what is sent of a body; its request is in flight as long as the body lives.
 fn counted(body: Incoming, is_other: bool, guard: InFlight) -> Body {
-    let counting = body.map_frame(move |frame| {
+    let counting = body.map_err(BodyError::from).map_frame(move |frame| {
         if let Some(data) = frame.data_ref() {
             let mut state = guard.0.state.lock();
             state.counts.sent_bytes += data.len() as u64;

@@ -2,26 +2,18 @@
 //!
 //! Start reading at [`S3Server::start`].
 
-use std::fs::File;
-use std::net::{SocketAddr, TcpListener};
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
-use std::time::Duration;
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Result, bail};
 use object_store::aws::{AmazonS3, AmazonS3Builder, S3ConditionalPut};
-use tempfile::TempDir;
 
 use crate::find::s3_program;
 use crate::policy;
+use crate::started::Started;
 
 /// The region that the server answers for.
 pub(crate) const REGION: &str = "us-east-1";
-/// How often a start is tried: somebody may take the free port first.
-const STARTS: usize = 5;
-/// How often a new server is asked whether it listens, and how long between.
-const QUESTIONS: usize = 600;
-const PAUSE: Duration = Duration::from_millis(50);
 
 /// One who may use the server.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -55,10 +47,8 @@ impl Account {
 /// A running S3 server; it ends, and its objects go, when this is dropped.
 #[derive(Debug)]
 pub struct S3Server {
-    process: Child,
-    folder: TempDir,
+    started: Started,
     program: PathBuf,
-    address: SocketAddr,
     root: Account,
 }
 
@@ -69,75 +59,30 @@ impl S3Server {
     /// When the program is missing (the message says how to install it) or does not listen; its own words are in the message.
     pub async fn start() -> Result<Self> {
         let program = s3_program()?;
-        let mut last = None;
-        for _ in 0..STARTS {
-            match Self::try_start(&program).await {
-                Ok(server) => return Ok(server),
-                Err(error) => last = Some(error),
-            }
-        }
-        Err(last.unwrap_or_else(|| anyhow::anyhow!("no start was tried"))).context("the S3 server did not start")
-    }
-
-    async fn try_start(program: &Path) -> Result<Self> {
-        let folder = tempfile::tempdir()?;
-        for name in ["objects", "accounts"] {
-            std::fs::create_dir(folder.path().join(name))?;
-        }
-        let log = File::create(folder.path().join("log"))?;
-        let address = free_address()?;
         let root = Account { key: "root".to_owned(), secret: "root-secret".to_owned() };
-        let process = Command::new(program)
-            .args([
-                "--port",
-                &address.to_string(),
-                "--region",
-                REGION,
-                "--quiet",
-                "--iam-cache-disable",
-                "--keep-alive",
-            ])
-            .arg("--iam-dir")
-            .arg(folder.path().join("accounts"))
-            .arg("posix")
-            .arg(folder.path().join("objects"))
-            .env("ROOT_ACCESS_KEY", &root.key)
-            .env("ROOT_SECRET_KEY", &root.secret)
-            .stdin(Stdio::null())
-            .stdout(log.try_clone()?)
-            .stderr(log)
-            .spawn()?;
-        let mut server = Self { process, folder, program: program.to_owned(), address, root };
-        server.wait_until_it_listens().await?;
-        Ok(server)
-    }
-
-    async fn wait_until_it_listens(&mut self) -> Result<()> {
-        for _ in 0..QUESTIONS {
-            if let Some(status) = self.process.try_wait()? {
-                bail!("it ended at once ({status}): {}", self.log());
-            }
-            if tokio::net::TcpStream::connect(self.address).await.is_ok() {
-                return Ok(());
-            }
-            tokio::time::sleep(PAUSE).await;
-        }
-        bail!("it does not listen on {}: {}", self.address, self.log())
-    }
-
-    /// What the server wrote so far.
-    fn log(&self) -> String {
-        std::fs::read_to_string(self.folder.path().join("log")).unwrap_or_default()
+        let started = Started::new("the S3 server", |address, folder| {
+            let folders = ["accounts", "objects"].map(|name| folder.join(name));
+            // A folder that cannot be made is the server's to complain about.
+            let _made = folders.each_ref().map(std::fs::create_dir_all);
+            let mut command = Command::new(&program);
+            command.args(["--port", &address.to_string(), "--region", REGION]);
+            command.args(["--quiet", "--iam-cache-disable", "--keep-alive"]);
+            command.arg("--iam-dir").arg(&folders[0]).arg("posix").arg(&folders[1]);
+            command.env("ROOT_ACCESS_KEY", &root.key).env("ROOT_SECRET_KEY", &root.secret);
+            command
+        });
+        let started = started.await?;
+        Ok(Self { started, program, root })
     }
 
     /// Its URL.
     pub fn url(&self) -> String {
-        format!("http://{}", self.address)
+        self.started.url()
     }
 
     /// The process's number.
     pub fn pid(&self) -> u32 {
-        self.process.id()
+        self.started.pid()
     }
 
     /// The account that may do everything.
@@ -147,7 +92,7 @@ impl S3Server {
 
     /// The folder whose subfolders are the buckets: what a test does there, nobody was asked for.
     pub fn folder(&self) -> PathBuf {
-        self.folder.path().join("objects")
+        self.started.folder().join("objects")
     }
 
     /// Makes a bucket that only [`Self::root`] may use, until [`Self::allow`] says more. Names need three characters.
@@ -192,17 +137,4 @@ impl S3Server {
         }
         Ok(())
     }
-}
-
-impl Drop for S3Server {
-    fn drop(&mut self) {
-        // It may have ended already; then there is nothing to stop.
-        let _ended = self.process.kill();
-        let _status = self.process.wait();
-    }
-}
-
-/// A loopback address that was free a moment ago.
-pub(crate) fn free_address() -> Result<SocketAddr> {
-    Ok(TcpListener::bind(("127.0.0.1", 0))?.local_addr()?)
 }

@@ -116,7 +116,7 @@ fn columns(sheet: &mut Sheet, entry: &Entry, table: &ResolvedTable) {
     let main = entry.tables.first().is_some_and(|first| first.name == table.name);
     let name = if main { name } else { format!("{name}.{}", table.name) };
     sheet.heading(&format!("columns of {name}"));
-    let promised = entry.product.tables().iter().find(|promised| promised.name == table.name);
+    let promised = entry.product.sql_table(&table.name);
     sheet.maybe("about", promised.and_then(|promised| promised.description.as_deref()));
     if table.columns.is_empty() {
         sheet.fact("none yet", "the contract names none, and what is stored was not looked at");

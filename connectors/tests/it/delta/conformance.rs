@@ -16,12 +16,13 @@ use super::support;
 #[derive(Debug)]
 struct DeltaFixture {
     store: Arc<dyn ObjectStore>,
+    read: Arc<dyn ObjectStore>,
     delta: Arc<Delta>,
 }
 
 impl DeltaFixture {
-    fn new(store: Arc<dyn ObjectStore>) -> Self {
-        Self { store, delta: Arc::new(support::connector()) }
+    fn new(store: Arc<dyn ObjectStore>, read: Arc<dyn ObjectStore>) -> Self {
+        Self { store, read, delta: Arc::new(support::connector()) }
     }
 }
 
@@ -38,7 +39,7 @@ impl Fixture for DeltaFixture {
         for batch in &table.batches {
             made = support::append(made, batch.clone()).await;
         }
-        let watched = watch.wrap(Arc::clone(&self.store));
+        let watched = watch.wrap(Arc::clone(&self.read));
         Ok(support::port("fixture", &watched, &path, Some(Arc::clone(&table.schema))))
     }
 
@@ -51,7 +52,12 @@ impl Fixture for DeltaFixture {
 }
 
 async fn check(store: Arc<dyn ObjectStore>) {
-    let verdicts = run(&DeltaFixture::new(store)).await;
+    check_both(Arc::clone(&store), store).await;
+}
+
+/// Tables that are written through one store and read through another over the same objects.
+pub(crate) async fn check_both(write: Arc<dyn ObjectStore>, read: Arc<dyn ObjectStore>) {
+    let verdicts = run(&DeltaFixture::new(write, read)).await;
     assert_eq!(verdicts.len(), CHECKS.len());
     let failed: Vec<_> = verdicts.iter().filter(|(_, verdict)| verdict.is_err()).collect();
     assert!(failed.is_empty(), "{failed:#?}");

@@ -3,7 +3,7 @@
 mod cancellation;
 mod collision;
 mod columns;
-mod conformance;
+pub(crate) mod conformance;
 mod filters;
 mod spark;
 mod support;

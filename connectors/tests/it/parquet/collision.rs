@@ -22,10 +22,10 @@ use tempfile::TempDir;
 use crate::support::{all_rows, connector, context, file, numbers, port, put_bytes, read, row_groups_of};
 
 const ROWS: i64 = 1000;
-const PATH: &str = "orders/part-0.parquet";
+pub(crate) const PATH: &str = "orders/part-0.parquet";
 
 /// Two files of equal size; the first holds 0..1000, the second 1000000..1001000.
-fn contents() -> [Bytes; 2] {
+pub(crate) fn contents() -> [Bytes; 2] {
     let files =
         [0, 1_000_000].map(|from| file(&numbers(from..from + ROWS), row_groups_of(250).set_dictionary_enabled(false)));
     assert_eq!(files[0].len(), files[1].len(), "the files must not differ in size");
@@ -59,7 +59,7 @@ async fn answers(reading: &Reading) -> [String; 2] {
     [text(reading.query(summary).await.unwrap()), text(reading.query(large).await.unwrap())]
 }
 
-async fn each_has_its_own_rows(stores: [Arc<dyn ObjectStore>; 2], ids: [&str; 2]) {
+pub(crate) async fn each_has_its_own_rows(stores: [Arc<dyn ObjectStore>; 2], ids: [&str; 2]) {
     let connector = connector();
     let schema = Some(numbers([]).schema());
     let ports: Vec<_> =

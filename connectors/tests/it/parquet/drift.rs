@@ -140,9 +140,10 @@ async fn breaks(stored: RecordBatch, promised: &[(&str, DataType, bool)], words:
 async fn what_is_stored_otherwise_breaks_the_contract() {
     breaks(batch(&[("n", texts(&["1"]), true)]), &[("n", DataType::Int64, true)], &["\"n\"", "string", "int64"]).await;
     breaks(batch(&[("n", longs(&[1]), true)]), &[("n", DataType::Int32, true)], &["\"n\"", "int64", "int32"]).await;
-    breaks(batch(&[("n", longs(&[1]), true)]), &[("N", DataType::Int64, false)], &["\"N\"", "lacks", "int64"]).await;
+    breaks(batch(&[("n", longs(&[1]), true)]), &[("N", DataType::Int64, false)], &["\"N\"", "is not stored", "int64"])
+        .await;
     let nulls: ArrayRef = Arc::new(Int64Array::from(vec![Some(1), None]));
-    breaks(batch(&[("n", nulls, true)]), &[("n", DataType::Int64, false)], &["\"n\"", "1 nulls", "int64"]).await;
+    breaks(batch(&[("n", nulls, true)]), &[("n", DataType::Int64, false)], &["\"n\"", "holds 1", "int64"]).await;
     let local = Arc::new(TimestampMillisecondArray::from(vec![1]));
     let instant = DataType::Timestamp(TimeUnit::Millisecond, Some("UTC".into()));
     breaks(batch(&[("t", local, true)]), &[("t", instant, true)], &["\"t\"", "timestamp"]).await;

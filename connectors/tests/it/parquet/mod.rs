@@ -1,11 +1,11 @@
 //! The Parquet connector, promise by promise.
 
-mod collision;
+pub(crate) mod collision;
 mod drift;
 mod hidden;
 mod hive;
 mod locations;
 mod pruning;
 mod random;
-mod replaced;
+pub(crate) mod replaced;
 mod statistics;

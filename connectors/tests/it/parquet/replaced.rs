@@ -25,7 +25,7 @@ fn content(from: i64) -> Bytes {
     file(&numbers(from..from + 4000), row_groups_of(1000).set_dictionary_enabled(false))
 }
 
-struct Table {
+pub(crate) struct Table {
     store: Arc<dyn ObjectStore>,
     folder: Option<TempDir>,
     port: Port,
@@ -43,16 +43,22 @@ impl Table {
     }
 
     async fn of(store: Arc<dyn ObjectStore>, folder: Option<TempDir>, id: &str) -> Self {
-        put_bytes(store.as_ref(), PATH, content(0)).await;
-        let port = port(Arc::clone(&store), id, "orders", Some(numbers([]).schema()));
-        Self { store, folder, port }
+        let read = Arc::clone(&store);
+        Self { folder, ..Self::remote(store, read, id).await }
+    }
+
+    /// Written through one store, read through another over the same objects.
+    pub(crate) async fn remote(write: Arc<dyn ObjectStore>, read: Arc<dyn ObjectStore>, id: &str) -> Self {
+        put_bytes(write.as_ref(), PATH, content(0)).await;
+        let port = port(read, id, "orders", Some(numbers([]).schema()));
+        Self { store: write, folder: None, port }
     }
 
     fn path(&self) -> PathBuf {
         self.folder.as_ref().unwrap().path().join(PATH)
     }
 
-    async fn replace(&self) {
+    pub(crate) async fn replace(&self) {
         put_bytes(self.store.as_ref(), PATH, content(5_000_000)).await;
     }
 
@@ -66,13 +72,13 @@ impl Table {
         assert_eq!(std::fs::metadata(self.path()).unwrap().ino(), inode);
     }
 
-    async fn remove(&self) {
+    pub(crate) async fn remove(&self) {
         self.store.delete(&PATH.into()).await.unwrap();
     }
 }
 
 /// Reading what was pinned before `change` fails.
-async fn changed_before_reading(table: &Table, change: impl AsyncFnOnce(&Table)) {
+pub(crate) async fn changed_before_reading(table: &Table, change: impl AsyncFnOnce(&Table)) {
     let (connector, ctx) = (connector(), context());
     let pinned = connector.pin(&ctx, &table.port, &meshweave_engine::connect::AsOf::Latest).await.unwrap();
     let reading = Reading::of(&connector, &ctx, &table.port, &pinned).await.unwrap();
@@ -82,7 +88,7 @@ async fn changed_before_reading(table: &Table, change: impl AsyncFnOnce(&Table))
 }
 
 /// A change after the first row group was given ends the stream with an error, and no new row is given.
-async fn changed_between_row_groups(table: &Table, change: impl AsyncFnOnce(&Table)) {
+pub(crate) async fn changed_between_row_groups(table: &Table, change: impl AsyncFnOnce(&Table)) {
     let (connector, ctx) = (connector(), context());
     let reading = read(&connector, &ctx, &table.port).await;
     let plan = reading.opened.provider.scan(&reading.state, None, &[], None).await.unwrap();

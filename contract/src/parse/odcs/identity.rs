@@ -123,7 +123,7 @@ pub(crate) fn usable<T, E: std::fmt::Display>(
 }
 
 /// The name that a free text stands for: `-` for what a name may not hold.
-pub(crate) fn slug(text: &str) -> String {
+pub fn slug(text: &str) -> String {
     let words = text.split(|c: char| !(c.is_alphanumeric() || c == '_' || c == '-')).filter(|word| !word.is_empty());
     words.collect::<Vec<_>>().join("-")
 }

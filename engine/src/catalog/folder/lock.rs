@@ -14,7 +14,7 @@ const PAUSE: Duration = Duration::from_millis(10);
 
 /// Held while it lives.
 #[derive(Debug)]
-pub(super) struct Lock(#[expect(dead_code, reason = "closing the file gives the lock back")] Option<File>);
+pub(in crate::catalog) struct Lock(#[expect(dead_code, reason = "closing the file gives the lock back")] Option<File>);
 
 impl Lock {
     /// Waits for writers to finish. Where no lock file can be made nobody writes, and nothing is locked.
@@ -26,7 +26,7 @@ impl Lock {
     }
 
     /// Waits for everybody to finish.
-    pub(super) fn exclusive(path: &Path) -> Result<Self> {
+    pub(in crate::catalog) fn exclusive(path: &Path) -> Result<Self> {
         let file = open(path)
             .map_err(|error| Error::unavailable(path.display().to_string(), "the lock file cannot be made", error))?;
         held(path, file, File::try_lock)

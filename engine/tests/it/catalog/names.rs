@@ -17,7 +17,14 @@ fn domain(name: &str) -> Arc<Domain> {
     let name = DomainName::new(name).unwrap();
     let context = StorageContext::new(".", &Settings::default());
     let storage = DomainStorage::local(name.clone(), &[], &context).unwrap();
-    Arc::new(Domain { name, owner_team: None, contact: None, storage, location_template: None })
+    Arc::new(Domain {
+        name,
+        owner_team: None,
+        contact: None,
+        storage,
+        location_template: None,
+        drift: Default::default(),
+    })
 }
 
 /// `orders@1.0.0`, with a status, and further tables.
@@ -33,6 +40,8 @@ fn entry(domain: &Arc<Domain>, product: &str, version: &str, status: Status, fur
         product,
         domain: Arc::clone(domain),
         text: text.as_bytes().into(),
+        contracts: Vec::new(),
+        schema_file: None,
         form: "spec 1.0".to_owned(),
         hash: "sha256:0".to_owned(),
         registered_at: None,

@@ -1,16 +1,21 @@
-//! The conformance suite of catalog stores: every promise of `CatalogStore`, over the folder, SQLite and PostgreSQL.
+//! The conformance suite of catalog stores: every promise of `CatalogStore`, over the folder, a bucket, SQLite and PostgreSQL.
 
 use std::path::Path;
 use std::sync::Arc;
 
 use meshweave_contract::types::LogicalType;
+use meshweave_engine::catalog::bucket::BucketStore;
 use meshweave_engine::catalog::folder::FolderStore;
 use meshweave_engine::catalog::postgres::PostgresStore;
 use meshweave_engine::catalog::sqlite::SqliteStore;
-use meshweave_engine::catalog::{CatalogStore, Record, ResolvedColumn, ResolvedColumns, ResolvedTableColumns};
+use meshweave_engine::catalog::{
+    CatalogStore, PortContract, Record, ResolvedColumn, ResolvedColumns, ResolvedTableColumns,
+};
 use meshweave_engine::settings::{Environment, Settings};
 use meshweave_engine::{Failure, Kind};
-use meshweave_test_peers::{Database, PostgresServer};
+use meshweave_test_peers::{Database, PostgresServer, S3Server};
+
+use object_store::ObjectStoreExt as _;
 
 use super::support::id;
 
@@ -19,6 +24,7 @@ enum Backend {
     Folder,
     Sqlite,
     Postgres(Database),
+    Bucket(S3Server),
 }
 
 impl Backend {
@@ -29,8 +35,32 @@ impl Backend {
             Self::Postgres(database) => {
                 Arc::new(PostgresStore::open("URL", "mesh.yaml:4", &reaching(&database.url())).await.unwrap())
             }
+            Self::Bucket(server) => {
+                Arc::new(BucketStore::new(BUCKET_MESH, &folder.join("copies"), &of_bucket(server)).unwrap())
+            }
         }
     }
+}
+
+/// A prefix of the bucket of [`bucket`].
+const BUCKET_MESH: &str = "s3://meshes/one/mesh/";
+
+/// An S3 server with one bucket.
+pub(super) async fn bucket() -> S3Server {
+    let server = S3Server::start().await.unwrap();
+    server.create_bucket("meshes").unwrap();
+    server
+}
+
+/// Settings of a process that may use everything on the server.
+pub(super) fn of_bucket(server: &S3Server) -> Settings {
+    let root = server.root();
+    let keys = [("KEY", &root.key), ("SECRET", &root.secret)].map(|(name, value)| (name.to_owned(), value.clone()));
+    let mut settings = Settings { environment: Environment::new(keys), ..Settings::default() };
+    settings.catalog.bucket.endpoint = Some(server.url());
+    settings.catalog.bucket.credentials.access_key_id_env = Some("KEY".to_owned());
+    settings.catalog.bucket.credentials.secret_access_key_env = Some("SECRET".to_owned());
+    settings
 }
 
 /// Settings of a process in whose environment `URL` is a database's.
@@ -46,6 +76,14 @@ macro_rules! conformance {
             async fn $promise() {
                 let folder = tempfile::tempdir().unwrap();
                 super::$promise(super::Backend::Folder, folder.path()).await;
+            })*
+        }
+        mod bucket {
+            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $promise() {
+                let folder = tempfile::tempdir().unwrap();
+                let server = super::bucket().await;
+                super::$promise(super::Backend::Bucket(server), folder.path()).await;
             })*
         }
         mod sqlite {
@@ -86,6 +124,7 @@ fn resolved(product: &str) -> ResolvedColumns {
         subject: format!("commerce.{product}"),
         version: "1.0.0".to_owned(),
         source: "contract".to_owned(),
+        schema_file: None,
         locations: [(product.to_owned(), "file://./data/x/".to_owned())].into(),
         formats: [(product.to_owned(), "delta".to_owned())].into(),
         tables: vec![ResolvedTableColumns {
@@ -98,11 +137,12 @@ fn resolved(product: &str) -> ResolvedColumns {
     }
 }
 
-fn record(product: &str, version: &str) -> Record {
+pub(super) fn record(product: &str, version: &str) -> Record {
     Record {
         id: id("commerce", product, version),
         text: format!("# not YAML: \u{1F980} {product} {version}\n").into_bytes(),
         is_json: false,
+        contracts: Vec::new(),
         place: format!("domains/commerce/{product}/{version}.yaml"),
         resolved: Some(resolved(product)),
         hash: format!("sha256:{product}"),
@@ -125,6 +165,8 @@ async fn what_was_appended_is_loaded_again(backend: Backend, folder: &Path) {
     let store = backend.open(folder).await;
     let mut json = record("Order-Items", "2.0.0-beta.1");
     (json.is_json, json.place) = (true, "domains/commerce/Order-Items/2.0.0-beta.1.json".to_owned());
+    let contract = |name: &str| PortContract { name: name.to_owned(), text: format!("# \u{1F980} {name}\n") };
+    json.contracts = vec![contract("a.json"), contract("b.yaml")];
     let mut bare = record("bare", "1.0.0");
     (bare.resolved, bare.registered_at, bare.registered_by) = (None, None, None);
     let records = sorted(vec![record("orders", "1.0.0"), json, bare]);
@@ -230,6 +272,10 @@ async fn columns_are_resolved_once(backend: Backend, folder: &Path) {
         // The way of a hand-made file: the contract alone.
         std::fs::create_dir_all(folder.join("domains/commerce/orders")).unwrap();
         std::fs::write(folder.join(&bare.place), &bare.text).unwrap();
+    } else if let Backend::Bucket(server) = &backend {
+        let objects = server.root().store(&server.url(), "meshes").unwrap();
+        let place = object_store::path::Path::from(format!("one/mesh/{}", bare.place));
+        objects.put(&place, bare.text.clone().into()).await.unwrap();
     } else {
         store.append(store.load().await.unwrap().version, std::slice::from_ref(&bare)).await.unwrap();
     }

@@ -95,7 +95,8 @@ impl Mesh {
 }
 
 pub(super) fn registration(text: &str) -> Registration {
-    Registration { text: text.as_bytes().to_vec(), file: "contract.yaml".to_owned(), storage: None, dry_run: false }
+    let (text, file) = (text.as_bytes().to_vec(), "contract.yaml".to_owned());
+    Registration { text, file, contracts: Vec::new(), storage: None, dry_run: false }
 }
 
 pub(super) fn context(who: &str) -> QueryContext {

@@ -298,7 +298,14 @@ impl Mesh {
                 let domain = DomainName::new(name).unwrap();
                 let prefix = format!("file://./data/{name}/");
                 let storage = DomainStorage::local(domain.clone(), &[&prefix], &context).unwrap();
-                Arc::new(Domain { name: domain, owner_team: None, contact: None, storage, location_template: None })
+                Arc::new(Domain {
+                    name: domain,
+                    owner_team: None,
+                    contact: None,
+                    storage,
+                    location_template: None,
+                    drift: Default::default(),
+                })
             });
             let product = product(spec);
             for (index, (table, versions)) in spec.tables.iter().enumerate() {
@@ -314,6 +321,8 @@ impl Mesh {
                 product,
                 domain: Arc::clone(domain),
                 text: Arc::from(Vec::new()),
+                contracts: Vec::new(),
+                schema_file: None,
                 form: "test".to_owned(),
                 hash: String::new(),
                 registered_at: None,
