@@ -7,7 +7,7 @@ use super::super::value::Value;
 use crate::model::{CsvStyle, Custom};
 use crate::problem::code;
 
-/// `csv: {delimiter, header, quote, escape, null, encoding}`; what is not said is as RFC 4180 has it.
+/// `csv: {delimiter, header, quote, escape, null_text, encoding}`; what is not said is as RFC 4180 has it.
 ///
 /// - `custom`: where the encoding is kept as it was written; files are read as UTF-8, whatever it says.
 pub(crate) fn style(value: &Value<'_>, custom: &mut Custom, report: &mut Report) -> Option<CsvStyle> {
@@ -17,7 +17,9 @@ pub(crate) fn style(value: &Value<'_>, custom: &mut Custom, report: &mut Report)
     let header = fields.flag("header", report);
     let quote = fields.take("quote").and_then(|v| mark(&v, report));
     let escape = fields.take("escape").and_then(|v| mark(&v, report));
-    let null = fields.text("null", report);
+    // A bare `null` as a key is no text to other readers of YAML.
+    let null = fields.take_any(&["null_text", "nullText", "null"], report);
+    let null = null.and_then(|v| v.text(report).map(str::to_owned));
     if let Some(encoding) = fields.look("encoding") {
         encoding.word(&[("utf-8", ()), ("utf8", ()), ("us-ascii", ())], code::BAD_WORD, report);
     }
