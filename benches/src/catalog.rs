@@ -15,7 +15,7 @@ use meshweave_engine::Engine;
 use meshweave_engine::catalog::register::Registration;
 use meshweave_engine::settings::Settings;
 
-use crate::{mesh, micro};
+use crate::{mesh, micro, report};
 
 /// What to measure.
 #[derive(Debug, Clone, Args)]
@@ -51,25 +51,18 @@ pub(crate) fn run(choice: &Choice) -> Result<()> {
             *best = (*best).min(new);
         }
     }
+    report::write(None, &table(choice, &best))
+}
+
+/// The best figures, as a table.
+fn table(choice: &Choice, best: &[Duration; 4]) -> String {
     let profile = if cfg!(debug_assertions) { "debug" } else { "release" };
-    let seconds = |time: Duration| format!("{:.3}", time.as_secs_f64());
-    #[expect(clippy::print_stdout, reason = "the table is what this program is for")]
-    {
-        println!("| {} products, {profile} build, best of {} | seconds | aim |", choice.products, choice.rounds.max(1));
-        println!("|---|---:|---:|");
-        for ((what, aim), time) in [
-            ("start", "2"),
-            ("listing through SQL", "1"),
-            ("listing for drivers", "1"),
-            ("a registration noticed", "2"),
-        ]
-        .into_iter()
-        .zip(best)
-        {
-            println!("| {what} | {} | {aim} |", seconds(time));
-        }
-    }
-    Ok(())
+    let head = format!("{} products, {profile} build, best of {}", choice.products, choice.rounds.max(1));
+    let figures = [("start", 2), ("listing through SQL", 1), ("listing for drivers", 1), ("a registration noticed", 2)];
+    let row =
+        |((what, aim), time): (&(&str, u32), &Duration)| format!("| {what} | {:.3} | {aim} |\n", time.as_secs_f64());
+    let rows: String = figures.iter().zip(best).map(row).collect();
+    format!("| {head} | seconds | aim |\n|---|---:|---:|\n{rows}")
 }
 
 /// One round: start, two listings, news.
