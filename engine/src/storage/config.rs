@@ -103,7 +103,7 @@ pub enum SchemaPrefix {
     /// Reached like the domain's storage in the same bucket, else like the domain's first prefix of the same kind of store.
     Url(String),
     /// Reached as it says.
-    Full(PrefixConfig),
+    Full(Box<PrefixConfig>),
 }
 
 impl<'de> Deserialize<'de> for SchemaPrefix {
@@ -118,7 +118,8 @@ impl<'de> Deserialize<'de> for SchemaPrefix {
                 Ok(SchemaPrefix::Url(url.to_owned()))
             }
             fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<SchemaPrefix, A::Error> {
-                PrefixConfig::deserialize(MapAccessDeserializer::new(map)).map(SchemaPrefix::Full)
+                PrefixConfig::deserialize(MapAccessDeserializer::new(map))
+                    .map(|config| SchemaPrefix::Full(Box::new(config)))
             }
         }
         deserializer.deserialize_any(Either)

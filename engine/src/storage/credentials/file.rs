@@ -28,7 +28,7 @@ pub(super) fn read(path: &Path, kind: Kind, sources: Sources<'_>) -> Result<Cred
     let text = text(path, sources)?;
     let found = match kind {
         Kind::S3 => keys(&text).map(Credentials::Keys),
-        Kind::Gcs => is_object(&text).then(|| Credentials::ServiceAccount(Secret(text))),
+        Kind::Gcs => is_object(&text).then_some(Credentials::ServiceAccount(Secret(text))),
         Kind::Azure => azure(&text),
         Kind::Http => {
             let token = text.trim();
