@@ -5,10 +5,14 @@
 //!
 //! Start reading at [`all`], the only place where connectors are wired.
 
+pub mod avro;
 pub mod common;
 pub mod conformance;
+pub mod csv;
 pub mod delta;
+pub mod json;
 pub mod parquet;
+pub mod rows;
 
 use std::sync::Arc;
 
@@ -17,7 +21,13 @@ use meshweave_engine::settings::Settings;
 
 /// Every connector of this process: one line each.
 pub fn all(settings: &Settings) -> Connectors {
-    let connectors: Vec<Arc<dyn Connector>> =
-        vec![Arc::new(delta::Delta::new(&settings.limits)), Arc::new(parquet::Parquet::new(&settings.limits))];
+    let limits = &settings.limits;
+    let mut connectors: Vec<Arc<dyn Connector>> = vec![
+        Arc::new(delta::Delta::new(limits)),
+        Arc::new(parquet::Parquet::new(limits)),
+        Arc::new(csv::connector(limits)),
+        Arc::new(avro::connector(limits)),
+    ];
+    connectors.extend(json::connectors(limits).map(|lines| Arc::new(lines) as Arc<dyn Connector>));
     Connectors::new(connectors)
 }

@@ -175,6 +175,9 @@ impl List {
                 );
                 self.declared(group, "partitioned by", Some(value));
             }
+            if let Some(csv) = &storage.csv {
+                self.enforced(group, "csv", csv.in_words());
+            }
             self.declared(group, "layout", storage.layout.as_ref());
             self.declared(group, "layout trusted", storage.layout_trusted.then_some("true"));
         }

@@ -385,6 +385,72 @@ pub struct StorageSpec {
     /// Whether folders may be believed without the files' statistics.
     #[serde(default, skip_serializing_if = "is_false")]
     pub layout_trusted: bool,
+    /// How CSV files are written; none for the usual way.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub csv: Option<CsvStyle>,
+}
+
+impl StorageSpec {
+    /// Storage of which only the format is known.
+    pub fn new(format: impl Into<String>) -> Self {
+        Self {
+            format: format.into(),
+            location: None,
+            partitioning: Vec::new(),
+            layout: None,
+            layout_trusted: false,
+            csv: None,
+        }
+    }
+}
+
+/// How CSV files are written, where it is not as RFC 4180 has it. The text is always UTF-8.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct CsvStyle {
+    /// What stands between two fields.
+    pub delimiter: char,
+    /// Whether the first row names the columns; without it columns are told by their position.
+    pub header: bool,
+    /// What stands around a field that holds delimiters, quotes or line ends.
+    pub quote: char,
+    /// What stands before a quote inside a quoted field; none when the quote is written twice.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub escape: Option<char>,
+    /// The unquoted text that stands for null.
+    pub null: String,
+}
+
+impl Default for CsvStyle {
+    fn default() -> Self {
+        Self { delimiter: ',', header: true, quote: '"', escape: None, null: String::new() }
+    }
+}
+
+impl CsvStyle {
+    /// What is wrong with it, in words; none when files can be read with it.
+    pub fn fault(&self) -> Option<String> {
+        let marks = [("delimiter", Some(self.delimiter)), ("quote", Some(self.quote)), ("escape", self.escape)];
+        let is_odd = |mark: char| !mark.is_ascii() || matches!(mark, '\r' | '\n' | '\0');
+        if let Some((name, _)) = marks.iter().find(|(_, mark)| mark.is_some_and(is_odd)) {
+            return Some(format!("has a mark ({name}) that is not one ASCII character"));
+        }
+        let is_twice = self.delimiter == self.quote || self.escape == Some(self.delimiter);
+        is_twice.then(|| "has one character for two things".to_owned())
+    }
+
+    /// In words, for people.
+    pub fn in_words(&self) -> String {
+        let header = if self.header { "a header" } else { "no header" };
+        let mut words = format!("{header}, delimiter {:?}, quote {:?}", self.delimiter, self.quote);
+        if let Some(escape) = self.escape {
+            words.push_str(&format!(", escape {escape:?}"));
+        }
+        if !self.null.is_empty() {
+            words.push_str(&format!(", null {:?}", self.null));
+        }
+        words
+    }
 }
 
 /// One hidden partition.

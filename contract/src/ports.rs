@@ -65,7 +65,6 @@ fn free(taken: &HashSet<String>, before: Option<&str>, wanted: &str, otherwise: 
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use crate::parse::{Text, parse_files};
 
     /// A product whose ports have these names, each with these tables.

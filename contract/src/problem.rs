@@ -67,11 +67,13 @@ codes! {
     BAD_BOOLEAN = "bad-boolean", "A value is neither `true` nor `false`.";
     BAD_CHECK = "bad-check", "A quality rule lacks an argument, or has one that does not fit.";
     BAD_COLUMN = "bad-column", "A column has no usable name.";
+    BAD_CSV = "bad-csv", "A mark of CSV files is not one ASCII character, or one character stands for two marks.";
     BAD_DATE = "bad-date", "A value is not an RFC 3339 date or timestamp.";
     BAD_DURATION = "bad-duration", "A span of time cannot be read, is zero or is negative.";
     BAD_FRACTION = "bad-fraction", "A share is not a percentage or a number from 0 to 1.";
     BAD_KEY = "bad-key", "A key is not plain text.";
     BAD_LATENCY = "bad-latency", "A bound on the time of an answer is not of the form `p99 < 1s`.";
+    BAD_LAYOUT = "bad-layout", "The layout of hidden partitions does not tell a time, or has a slot that is not known.";
     BAD_LOCATION = "bad-location", "A storage location is not a URL.";
     BAD_NAME = "bad-name", "A domain, product or table name holds characters that a name may not hold.";
     BAD_NUMBER = "bad-number", "A value is not a number of the kind that stands here.";

@@ -280,6 +280,12 @@ pub struct Limits {
     pub batch_rows: usize,
     /// Memory for decoded file footers, bytes.
     pub footer_cache: ByteSize,
+    /// Memory for what footers have said of hidden partitions' folders, bytes.
+    pub layout_cache: ByteSize,
+    /// Largest row of a CSV or JSON file that is read, bytes; a query that meets a larger one fails.
+    pub row_size: ByteSize,
+    /// Rows at the start of a CSV or JSON file that are looked at to learn its columns, bytes.
+    pub schema_sample: ByteSize,
 }
 
 impl Default for Limits {
@@ -301,6 +307,9 @@ impl Default for Limits {
             partitions: None,
             batch_rows: 8192,
             footer_cache: ByteSize(64 << 20),
+            layout_cache: ByteSize(16 << 20),
+            row_size: ByteSize(16 << 20),
+            schema_sample: ByteSize(1 << 20),
         }
     }
 }

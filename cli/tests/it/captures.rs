@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 use crate::mesh::{contract, empty, path, shared};
 use crate::meshweave::run;
-use crate::progress::{on_a_terminal, seen};
+use crate::progress::seen;
 use crate::screen::Screen;
 
 fn page() -> PathBuf {
@@ -31,13 +31,12 @@ fn plan() -> String {
                 spec:\n  sql: SELECT label FROM shop.things\n  access: {discovery: public, read: public}\n";
     on_mesh(&["register", &file("labels.yaml", view)]).ok();
     on_mesh(&["sql", "SELECT label FROM shop.things", "--as", "ann@shop-team"]).ok();
-    let text = contract("things", "1.1.0");
+    let text = contract("things", "1.1.0").replace("urn:test:things:1.1.0", "urn:test:things:1.0.0");
     let without: Vec<&str> = text.lines().filter(|line| !line.contains("name: label,")).collect();
     let next = file("things-1.1.0.yaml", &without.join("\n"));
-    format!(
-        "$ meshweave plan things-1.1.0.yaml\n{}",
-        seen(&["--mesh", &place, "plan", &next]).text().replace(&next, "things-1.1.0.yaml")
-    )
+    let seen = seen(&["--mesh", &place, "plan", &next]).text();
+    let seen = seen.replace(&next, "things-1.1.0.yaml").replace(&place, "/srv/mesh");
+    format!("$ meshweave plan things-1.1.0.yaml\n{seen}")
 }
 
 fn search() -> String {

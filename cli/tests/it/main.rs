@@ -28,6 +28,7 @@ mod ports;
 mod processes;
 mod progress;
 mod register;
+mod rows;
 mod screen;
 mod search;
 mod serve;

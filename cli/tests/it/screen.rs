@@ -13,10 +13,11 @@ pub(crate) struct Screen {
 }
 
 impl Screen {
-    /// The screen after this text.
-    pub(crate) fn of(text: &str) -> Self {
+    /// The screen after everything that a pseudo-terminal gave: one character for each byte.
+    pub(crate) fn of(bytes: &str) -> Self {
+        let bytes: Vec<u8> = bytes.chars().filter_map(|c| u8::try_from(c).ok()).collect();
         let mut screen = Self::default();
-        screen.write(text);
+        screen.write(&String::from_utf8_lossy(&bytes));
         screen
     }
 

@@ -13,6 +13,8 @@ use datafusion::datasource::table_schema::TableSchema;
 use datafusion::error::Result;
 use object_store::ObjectMeta;
 
+use super::hidden::{Bounds, HiddenColumns};
+
 /// How a table is named in reports.
 #[derive(Debug)]
 pub(crate) struct Identity {
@@ -33,6 +35,8 @@ pub(crate) struct TableFile {
     pub(crate) meta: ObjectMeta,
     /// In the order of the partition columns.
     pub(crate) values: Vec<ScalarValue>,
+    /// What its folders stand for, in the order of the hidden columns.
+    pub(crate) hidden: Vec<Option<Bounds>>,
 }
 
 /// The columns of a table: as promised, and as a scan has them (file columns, then partition columns).
@@ -46,6 +50,8 @@ pub(crate) struct Columns {
     pub(crate) partitions: Vec<FieldRef>,
     /// File columns, then partition columns.
     pub(crate) scanned: TableSchema,
+    /// Those by whose time folders are named.
+    pub(crate) hidden: HiddenColumns,
 }
 
 impl Columns {
@@ -57,7 +63,12 @@ impl Columns {
             schema.fields().iter().cloned().partition(|field| partitions.contains(field.name()));
         let file_schema: SchemaRef = Arc::new(arrow::datatypes::Schema::new(held));
         let scanned = TableSchema::builder(Arc::clone(&file_schema)).with_table_partition_cols(folders.clone()).build();
-        Self { schema, file_schema, partitions: folders, scanned }
+        Self { schema, file_schema, partitions: folders, scanned, hidden: HiddenColumns::default() }
+    }
+
+    /// The same columns, by whose time folders are named.
+    pub(crate) fn with_hidden(self, hidden: HiddenColumns) -> Self {
+        Self { hidden, ..self }
     }
 
     /// Names of the partition columns.

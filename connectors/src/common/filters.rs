@@ -58,22 +58,55 @@ pub(crate) fn judge(
     schema: &SchemaRef,
     partitions: &[String],
 ) -> Result<Judged> {
+    judged(state, predicate, schema, partitions, prunes)
+}
+
+/// As [`judge`], for files that tell nothing of their rows: only what folders hide helps.
+///
+/// - `help`: how hidden partitions help with a predicate over these columns, in words; none when they do not.
+/// - `why`: what is said of predicates that folders cannot decide.
+///
+/// # Errors
+/// When the predicate does not fit the schema.
+pub(crate) fn judge_without_statistics(
+    state: &dyn Session,
+    predicate: &Expr,
+    schema: &SchemaRef,
+    partitions: &[String],
+    help: impl FnOnce(&[String]) -> Option<String>,
+    why: &str,
+) -> Result<Judged> {
+    judged(state, predicate, schema, partitions, |physical, schema, columns| match help(columns) {
+        None => (Pushed::No, why.to_owned(), None),
+        Some(help) => match prunes(physical, schema, columns) {
+            (Pushed::Superset, _, pruning) => (Pushed::Superset, help, pruning),
+            _ => (Pushed::No, why.to_owned(), None),
+        },
+    })
+}
+
+/// What is done with a predicate, why, and how it prunes.
+type Verdict = (Pushed, String, Option<PruningPredicate>);
+
+fn judged(
+    state: &dyn Session,
+    predicate: &Expr,
+    schema: &SchemaRef,
+    partitions: &[String],
+    by_statistics: impl FnOnce(&Arc<dyn PhysicalExpr>, &SchemaRef, &[String]) -> Verdict,
+) -> Result<Judged> {
     let named = DFSchema::try_from(Arc::clone(schema))?;
     let physical = state.create_physical_expr(predicate.clone(), &named)?;
     let columns = names(predicate);
     let (pushed, why, pruning) = match pushdown(predicate, partitions) {
         TableProviderFilterPushDown::Exact => (Pushed::Exact, "decided for whole files".to_owned(), None),
         TableProviderFilterPushDown::Unsupported => (Pushed::No, "not the same for every evaluation".to_owned(), None),
-        TableProviderFilterPushDown::Inexact => prunes(&physical, schema, &columns),
+        TableProviderFilterPushDown::Inexact => by_statistics(&physical, schema, &columns),
     };
     Ok(Judged { text: predicate.human_display().to_string(), physical, columns, pushed, why, pruning })
 }
 
-fn prunes(
-    physical: &Arc<dyn PhysicalExpr>,
-    schema: &SchemaRef,
-    columns: &[String],
-) -> (Pushed, String, Option<PruningPredicate>) {
+fn prunes(physical: &Arc<dyn PhysicalExpr>, schema: &SchemaRef, columns: &[String]) -> Verdict {
     let no = |why: &str| (Pushed::No, why.to_owned(), None);
     let kinds: Vec<&DataType> =
         columns.iter().filter_map(|name| schema.field_with_name(name).ok()).map(|field| field.data_type()).collect();

@@ -7,6 +7,8 @@ pub(crate) mod columns;
 pub(crate) mod drift;
 pub mod errors;
 pub(crate) mod filters;
+pub(crate) mod folders;
+pub(crate) mod hidden;
 pub(crate) mod hive;
 pub(crate) mod kind;
 pub(crate) mod layout;

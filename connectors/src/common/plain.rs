@@ -9,11 +9,13 @@ use std::sync::Arc;
 use arrow::datatypes::{DataType, Field, SchemaRef};
 use bytes::Bytes;
 use datafusion::common::ScalarValue;
+use meshweave_contract::layout;
 use meshweave_engine::connect::{AsOf, Pinned, Port};
 use meshweave_engine::version::Version;
 use meshweave_engine::{Error, Failure, QueryContext, Result};
 
 use super::columns::{Columns, TableFile};
+use super::hidden::HiddenColumns;
 use super::hive::{self, Folder};
 use super::kind::Kind;
 use super::listing;
@@ -121,13 +123,18 @@ fn partition_names(folders: &[Vec<Folder>]) -> Vec<String> {
 }
 
 /// The partition columns as observed: typed as promised where something is promised, else as their values look.
+///
+/// Folders that the contract's layout hides are none, unless the contract promises a column of their name.
 pub(crate) fn partition_fields(port: &Port, manifest: &Manifest) -> Vec<Field> {
     let folders = folders(port, manifest);
     let promised = |name: &str| -> Option<DataType> {
         Some(port.schema.as_ref()?.field_with_name(name).ok()?.data_type().clone())
     };
+    let hidden = layout::hidden(&port.spec);
+    let is_hidden = |name: &str| hidden.iter().any(|hidden| hidden.keys().any(|key| key == name));
     partition_names(&folders)
         .into_iter()
+        .filter(|name| promised(name).is_some() || !is_hidden(name))
         .map(|name| {
             let values = folders.iter().map(|folders| {
                 folders.iter().rev().find(|(column, _)| *column == name).and_then(|(_, value)| value.as_deref())
@@ -147,7 +154,8 @@ pub(crate) fn partition_fields(port: &Port, manifest: &Manifest) -> Vec<Field> {
 /// [`Failure::ContractBroken`] when a file lies in no folder of a partition column, or its value is not of the column's type.
 pub(crate) fn files(port: &Port, manifest: &Manifest, schema: SchemaRef) -> Result<(Columns, Vec<TableFile>)> {
     let folders = folders(port, manifest);
-    let columns = Columns::new(schema, &partition_names(&folders));
+    let hidden = HiddenColumns::of(&port.spec, &schema);
+    let columns = Columns::new(schema, &partition_names(&folders)).with_hidden(hidden);
     let files = manifest
         .files
         .iter()
@@ -158,7 +166,8 @@ pub(crate) fn files(port: &Port, manifest: &Manifest, schema: SchemaRef) -> Resu
                 .iter()
                 .map(|field| partition_value(port, meta.location.as_ref(), folders, field))
                 .collect::<Result<_>>()?;
-            Ok(TableFile { meta: meta.clone(), values })
+            let hidden = columns.hidden.bounds(&listing::below(&port.location.path, &meta.location));
+            Ok(TableFile { meta: meta.clone(), values, hidden })
         })
         .collect::<Result<_>>()?;
     Ok((columns, files))

@@ -22,6 +22,7 @@ use super::store::TableFolder;
 use crate::common::columns::{Columns, Identity, TableFile};
 use crate::common::hive;
 use crate::common::source::Source;
+use crate::parquet::confirmed::Confirmed;
 use crate::parquet::footer::Footers;
 use crate::parquet::known::FileStatistics;
 use crate::parquet::table::{Log, ParquetTable};
@@ -58,6 +59,7 @@ pub(super) fn table(
         files,
         source: Source::named_once(&port.key, store_id, folder.store(), port.location.is_local()),
         footers: Arc::clone(footers),
+        confirmed: Arc::new(Confirmed::new(0)),
         url,
         log: Some(Log {
             statistics: Arc::clone(&data.statistics) as Arc<dyn FileStatistics>,
@@ -81,7 +83,7 @@ fn of_file(port: &Port, file: &DataFile, columns: &Columns) -> Result<TableFile>
         version: None,
     };
     let values = columns.partitions.iter().map(|field| value(port, file, field)).collect::<Result<_>>()?;
-    Ok(TableFile { meta, values })
+    Ok(TableFile { meta, values, hidden: Vec::new() })
 }
 
 /// The value of a partition column; an empty text stands for null, whatever the column's type is.

@@ -80,6 +80,11 @@ impl ColumnFacts {
         })
     }
 
+    /// Whether a row group of so many rows holds nothing but nulls.
+    pub(crate) fn is_all_null(&self, group: usize, rows: u64) -> bool {
+        self.nulls.is_valid(group) && self.nulls.value(group) == rows
+    }
+
     /// Nulls in all row groups; none when not all counts are known.
     pub(crate) fn null_count(&self) -> Option<u64> {
         (self.nulls.null_count() == 0).then(|| self.nulls.values().iter().sum())
@@ -92,8 +97,7 @@ impl ColumnFacts {
     pub(crate) fn over(&self, groups: &[usize], rows: &[u64]) -> ColumnStatistics {
         let counts: Option<Vec<u64>> =
             groups.iter().map(|i| self.nulls.is_valid(*i).then(|| self.nulls.value(*i))).collect();
-        let filled: Vec<usize> =
-            groups.iter().copied().filter(|i| !(self.nulls.is_valid(*i) && self.nulls.value(*i) == rows[*i])).collect();
+        let filled: Vec<usize> = groups.iter().copied().filter(|i| !self.is_all_null(*i, rows[*i])).collect();
         let nulls = counts.map_or(Precision::Absent, |counts| {
             Precision::Exact(usize::try_from(counts.iter().sum::<u64>()).unwrap_or(usize::MAX))
         });

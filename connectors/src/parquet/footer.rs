@@ -98,19 +98,25 @@ impl Footer {
 
 /// The identity of an object.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-struct Key {
+pub(crate) struct Key {
     store: StoreId,
     path: String,
     state: String,
 }
 
 impl Key {
-    fn of(source: &Source, file: &ObjectMeta) -> Self {
+    /// Of an object as it was pinned.
+    pub(crate) fn of(source: &Source, file: &ObjectMeta) -> Self {
         let state = match &file.e_tag {
             Some(etag) => format!("etag {etag}"),
             None => format!("modified {} size {}", file.last_modified.to_rfc3339(), file.size),
         };
         Self { store: source.store_id.clone(), path: file.location.to_string(), state }
+    }
+
+    /// Store, path and state.
+    pub(crate) fn parts(&self) -> [&str; 3] {
+        [&self.store.0, &self.path, &self.state]
     }
 }
 

@@ -7,6 +7,7 @@
 
 mod adapter;
 mod column;
+pub(crate) mod confirmed;
 pub(crate) mod footer;
 pub(crate) mod known;
 mod promise;
@@ -26,6 +27,7 @@ use meshweave_engine::drift::DriftPolicy;
 use meshweave_engine::settings::Limits;
 use meshweave_engine::{QueryContext, Result};
 
+use self::confirmed::Confirmed;
 use self::footer::{Footer, Footers};
 use self::table::ParquetTable;
 use crate::common::columns::Identity;
@@ -45,12 +47,14 @@ const FOOTERS_AT_A_TIME: usize = 16;
 #[derive(Debug)]
 pub struct Parquet {
     footers: Arc<Footers>,
+    confirmed: Arc<Confirmed>,
 }
 
 impl Parquet {
-    /// A connector with a footer cache of the size that the settings give.
+    /// A connector with caches of the sizes that the settings give.
     pub fn new(limits: &Limits) -> Self {
-        Self { footers: Arc::new(Footers::new(limits.footer_cache.0)) }
+        let footers = Arc::new(Footers::new(limits.footer_cache.0));
+        Self { footers, confirmed: Arc::new(Confirmed::new(limits.layout_cache.0)) }
     }
 
     async fn observe(&self, ctx: &QueryContext, port: &Port, manifest: &Manifest) -> Result<Observed> {
@@ -128,6 +132,7 @@ impl Connector for Parquet {
             files,
             source,
             footers: Arc::clone(&self.footers),
+            confirmed: Arc::clone(&self.confirmed),
             url,
             log: None,
         };

@@ -1,21 +1,18 @@
-//! Drops the files and row groups that cannot hold a row of the answer, from partition values and footers alone.
+//! Drops the row groups that cannot hold a row of the answer, from partition values and footers alone.
 //!
 //! Holds always: what is not known is kept; a predicate that cannot be evaluated on statistics prunes nothing.
 //!
-//! Start reading at [`files`], [`known_files`] and [`groups`].
+//! Start reading at [`known_files`] and [`groups`].
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, BooleanArray, RecordBatch, RecordBatchOptions, UInt64Array};
-use arrow::compute::{cast, concat};
-use arrow::datatypes::{DataType, Schema, SchemaRef};
+use arrow::array::{Array, ArrayRef, BooleanArray, UInt64Array};
+use arrow::compute::concat;
 use arrow::error::ArrowError;
 use datafusion::common::pruning::PruningStatistics;
 use datafusion::common::{Column, ScalarValue};
 use datafusion::error::Result;
-use datafusion::physical_expr::PhysicalExpr;
-use datafusion::physical_expr::utils::reassign_expr_columns;
 use datafusion::physical_optimizer::pruning::PruningPredicate;
 use tracing::debug;
 
@@ -23,39 +20,6 @@ use super::footer::Footer;
 use super::known::{Bounds, FileStatistics};
 use crate::common::columns::Columns;
 use crate::common::filters::Judged;
-
-/// For each file whether its partition values satisfy every exact predicate.
-///
-/// - `values`: partition values of each file, in the order of the partition columns.
-///
-/// # Errors
-/// Those of evaluating the predicates, as on rows.
-pub(crate) fn files(columns: &Columns, values: &[&[ScalarValue]], exact: &[&Judged]) -> Result<Vec<bool>> {
-    if exact.is_empty() || values.is_empty() {
-        return Ok(vec![true; values.len()]);
-    }
-    let schema = Arc::new(Schema::new(columns.partitions.clone()));
-    let arrays = (0..columns.partitions.len())
-        .map(|i| ScalarValue::iter_to_array(values.iter().map(|value| value[i].clone())))
-        .collect::<Result<Vec<_>>>()?;
-    let options = RecordBatchOptions::new().with_row_count(Some(values.len()));
-    let batch = RecordBatch::try_new_with_options(Arc::clone(&schema), arrays, &options)?;
-    let mut kept = vec![true; values.len()];
-    for judged in exact {
-        let truth = truth(&judged.physical, &schema, &batch)?;
-        for (keep, row) in kept.iter_mut().zip(truth.iter()) {
-            *keep &= row == Some(true);
-        }
-    }
-    Ok(kept)
-}
-
-fn truth(predicate: &Arc<dyn PhysicalExpr>, schema: &SchemaRef, batch: &RecordBatch) -> Result<BooleanArray> {
-    let predicate = reassign_expr_columns(Arc::clone(predicate), schema)?;
-    let array = predicate.evaluate(batch)?.into_array(batch.num_rows())?;
-    let array = cast(&array, &DataType::Boolean)?;
-    Ok(datafusion::common::cast::as_boolean_array(&array)?.clone())
-}
 
 /// For each file whether a row in it may satisfy every predicate, as far as the table's log tells.
 ///

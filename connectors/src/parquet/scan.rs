@@ -24,7 +24,8 @@ use meshweave_engine::context::{Pushed, ScanReport};
 use parquet::file::metadata::RowGroupMetaData;
 
 use super::adapter::PromisedColumns;
-use super::footer::Footer;
+use super::confirmed::{Question, lies_within};
+use super::footer::{Footer, Key};
 use super::promise::{self, Promise};
 use super::prune::{self, Candidate};
 use super::reader::PinnedReaders;
@@ -32,6 +33,8 @@ use super::statistics::{Part, of_part, of_table};
 use super::table::ParquetTable;
 use crate::common::columns::TableFile;
 use crate::common::filters::{Judged, judge};
+use crate::common::folders;
+use crate::common::hidden::Bounds;
 use crate::common::layout::{Share, partitions};
 
 /// Footers that are read at a time.
@@ -61,7 +64,7 @@ impl ParquetTable {
         limit: Option<usize>,
     ) -> Result<Arc<dyn ExecutionPlan>> {
         let partition_names = self.columns.partition_names();
-        let judged: Vec<Judged> = filters
+        let mut judged: Vec<Judged> = filters
             .iter()
             .map(|predicate| judge(state, predicate, &self.columns.schema, &partition_names))
             .collect::<Result<_>>()?;
@@ -73,7 +76,7 @@ impl ParquetTable {
             return counted(rows, limit);
         }
 
-        let fitting = self.fitting(&judged)?;
+        let fitting = self.in_fitting_folders(&mut judged)?;
         let opened = self.footers(fitting, limit).await?;
         let read: Vec<_> = opened.iter().map(|(file, footer)| (&file.meta.location, footer.as_ref())).collect();
         promise::check_missing(self.source.product(), &self.promise(), &read, read.len() == self.files.len())
@@ -93,16 +96,55 @@ impl ParquetTable {
         self.log.as_ref()?.rows.filter(|_| projected.is_empty() && filters.is_empty())
     }
 
-    /// The files whose partition values satisfy the exact predicates, and that the log does not rule out.
-    fn fitting(&self, judged: &[Judged]) -> Result<Vec<&TableFile>> {
-        let exact: Vec<&Judged> = judged.iter().filter(|predicate| predicate.pushed == Pushed::Exact).collect();
-        let values: Vec<_> = self.files.iter().map(|file| file.values.as_slice()).collect();
-        let mut keep = prune::files(&self.columns, &values, &exact)?;
+    /// The files whose folders may hold a row of the answer, and that no log rules out; the reasons of predicates say how
+    /// folders helped.
+    fn in_fitting_folders(&self, judged: &mut [Judged]) -> Result<Vec<&TableFile>> {
+        let hidden = &self.columns.hidden;
+        let mut keep = folders::flags(&self.columns, &self.files, judged)?;
         if let Some(log) = &self.log {
             let known = prune::known_files(&self.columns, log.statistics.as_ref(), judged);
             keep.iter_mut().zip(known).for_each(|(keep, known)| *keep &= known);
         }
-        Ok(self.files.iter().zip(keep).filter_map(|(file, keep)| keep.then_some(file)).collect())
+        let fitting = self.files.iter().zip(keep).filter_map(|(file, keep)| keep.then_some(file)).collect();
+        if hidden.is_empty() {
+            return Ok(fitting);
+        }
+        for predicate in judged.iter_mut().filter(|predicate| predicate.pruning.is_some()) {
+            if let Some(help) = hidden.help(&predicate.columns) {
+                predicate.why = format!("{help}, {}", predicate.why);
+            }
+        }
+        Ok(hidden.fitting(fitting, judged, |file, place| hidden.is_trusted() || self.is_confirmed(file, place)))
+    }
+
+    /// Whether a footer has said that the file's values lie in the stretch of its folders.
+    fn is_confirmed(&self, file: &TableFile, place: usize) -> bool {
+        let question = self.questions(file).find(|(at, ..)| *at == place);
+        question.is_some_and(|(.., question)| self.confirmed.get(&question) == Some(true))
+    }
+
+    /// What footers are asked of a file's folders: the place of the hidden column, the column, the stretch.
+    fn questions<'a>(
+        &'a self,
+        file: &'a TableFile,
+    ) -> impl Iterator<Item = (usize, &'a Field, &'a Bounds, Question)> + 'a {
+        let object = Key::of(&self.source, &file.meta);
+        self.columns.hidden.fields().filter_map(move |(place, field)| {
+            let bounds = file.hidden[place].as_ref()?;
+            Some((place, field, bounds, Question::of(&object, field.name(), bounds)))
+        })
+    }
+
+    /// Remembers what a footer says of the file's folders.
+    fn confirm(&self, file: &TableFile, footer: &Footer) {
+        if self.columns.hidden.is_trusted() {
+            return;
+        }
+        for (_, field, bounds, question) in self.questions(file) {
+            if self.confirmed.get(&question).is_none() {
+                self.confirmed.put(question, lies_within(&footer.column(field), &footer.group_rows(), bounds));
+            }
+        }
     }
 
     /// Their footers, each checked against the promise; no more files than the limit needs.
@@ -136,6 +178,7 @@ impl ParquetTable {
     async fn checked<'a>(&self, file: &'a TableFile) -> meshweave_engine::Result<(&'a TableFile, Arc<Footer>)> {
         let footer = self.footers.get(&self.source, &file.meta).await?;
         promise::check(self.source.product(), &file.meta.location, &self.promise(), &footer)?;
+        self.confirm(file, &footer);
         Ok((file, footer))
     }
 

@@ -20,6 +20,7 @@ use datafusion::logical_expr::{Expr, TableProviderFilterPushDown};
 use datafusion::physical_plan::ExecutionPlan;
 use meshweave_engine::QueryContext;
 
+use super::confirmed::Confirmed;
 use super::footer::Footers;
 use super::known::FileStatistics;
 use crate::common::columns::{Columns, Identity, TableFile};
@@ -42,6 +43,8 @@ pub(crate) struct ParquetTable {
     pub(crate) source: Source,
     /// Their footers.
     pub(crate) footers: Arc<Footers>,
+    /// What footers have said of folders.
+    pub(crate) confirmed: Arc<Confirmed>,
     /// What its store is called in plans.
     pub(crate) url: ObjectStoreUrl,
     /// What a log tells of its files; none for files without a log.

@@ -15,13 +15,13 @@ use meshweave_engine::{QueryContext, Result};
 use meshweave_test_peers::S3Server;
 use object_store::memory::InMemory;
 
-use crate::support::{ParquetFixture, Place, connector};
+use crate::support::{FileFixture, Place, connector};
 
-fn in_memory() -> ParquetFixture {
-    ParquetFixture::new(Place::Store(Arc::new(InMemory::new())))
+fn in_memory() -> FileFixture {
+    FileFixture::new(Place::Store(Arc::new(InMemory::new())))
 }
 
-pub(crate) async fn check(fixture: ParquetFixture, expected_failures: &[&str]) {
+pub(crate) async fn check(fixture: FileFixture, expected_failures: &[&str]) {
     let verdicts = run(&fixture).await;
     assert_eq!(verdicts.len(), CHECKS.len());
     let failed: Vec<_> = verdicts.iter().filter(|(_, verdict)| verdict.is_err()).collect();
@@ -36,7 +36,7 @@ async fn parquet_in_memory_passes() {
 
 #[tokio::test]
 async fn parquet_in_local_files_passes() {
-    check(ParquetFixture::new(Place::Local(tempfile::tempdir().unwrap())), &[]).await;
+    check(FileFixture::new(Place::Local(tempfile::tempdir().unwrap())), &[]).await;
 }
 
 #[tokio::test]
@@ -44,7 +44,7 @@ async fn parquet_on_s3_passes() {
     let server = S3Server::start().await.unwrap();
     server.create_bucket("conformance").unwrap();
     let store = server.root().store(&server.url(), "conformance").unwrap();
-    check(ParquetFixture::new(Place::Store(Arc::new(store))), &[]).await;
+    check(FileFixture::new(Place::Store(Arc::new(store))), &[]).await;
 }
 
 #[tokio::test]
@@ -80,7 +80,7 @@ enum Fault {
     MovedVersion,
 }
 
-fn broken(fault: Fault) -> ParquetFixture {
+fn broken(fault: Fault) -> FileFixture {
     in_memory().with(Arc::new(Broken { inner: Arc::new(connector()), fault }))
 }
 

@@ -5,4 +5,5 @@ mod conformance;
 mod delta;
 mod parquet;
 mod remote;
+mod rows;
 mod support;

@@ -58,13 +58,7 @@ pub(crate) fn port(store: Arc<dyn ObjectStore>, id: &str, path: &str, schema: Op
             pattern,
             url: Url::parse(&format!("{scheme}{path}")).unwrap(),
         },
-        spec: StorageSpec {
-            format: "parquet".to_owned(),
-            location: None,
-            partitioning: Vec::new(),
-            layout: None,
-            layout_trusted: false,
-        },
+        spec: StorageSpec::new("parquet"),
         schema,
     }
 }
@@ -101,18 +95,18 @@ pub(crate) fn numbers(values: impl IntoIterator<Item = i64>) -> RecordBatch {
 }
 
 /// Pins the newest version and opens it.
-pub(crate) async fn read(connector: &Parquet, ctx: &QueryContext, port: &Port) -> Reading {
+pub(crate) async fn read(connector: &dyn Connector, ctx: &QueryContext, port: &Port) -> Reading {
     Reading::latest(connector, ctx, port).await.unwrap()
 }
 
 /// Every row of a port, sorted, as text.
-pub(crate) async fn all_rows(connector: &Parquet, port: &Port) -> Vec<String> {
+pub(crate) async fn all_rows(connector: &dyn Connector, port: &Port) -> Vec<String> {
     let batches = read(connector, &context(), port).await.scan(None, &[], None).await.unwrap();
     rows_of(&batches).unwrap()
 }
 
 /// The failure of pinning, opening and reading everything.
-pub(crate) async fn failure(connector: &Parquet, port: &Port) -> meshweave_engine::Error {
+pub(crate) async fn failure(connector: &dyn Connector, port: &Port) -> meshweave_engine::Error {
     let ctx = context();
     let pinned = match connector.pin(&ctx, port, &AsOf::Latest).await {
         Ok(pinned) => pinned,
@@ -142,16 +136,27 @@ pub(crate) enum Place {
     Local(tempfile::TempDir),
 }
 
-/// Tables of Parquet files with Hive partitions.
+/// How a batch becomes a file.
+pub(crate) type Write = fn(&RecordBatch) -> Bytes;
+
+/// Tables of files with Hive partitions.
 #[derive(Debug)]
-pub(crate) struct ParquetFixture {
+pub(crate) struct FileFixture {
     place: Place,
     connector: Arc<dyn Connector>,
+    ending: &'static str,
+    write: Write,
 }
 
-impl ParquetFixture {
+impl FileFixture {
+    /// Parquet files.
     pub(crate) fn new(place: Place) -> Self {
-        Self { place, connector: Arc::new(connector()) }
+        Self::of(place, Arc::new(connector()), ".parquet", |batch| file(batch, WriterProperties::builder()))
+    }
+
+    /// Files of any format.
+    pub(crate) fn of(place: Place, connector: Arc<dyn Connector>, ending: &'static str, write: Write) -> Self {
+        Self { place, connector, ending, write }
     }
 
     pub(crate) fn with(self, connector: Arc<dyn Connector>) -> Self {
@@ -173,7 +178,8 @@ impl ParquetFixture {
         };
         for (index, batch) in table.batches.iter().enumerate() {
             let (folders, stored) = split(table, batch);
-            put(store.as_ref(), &format!("{name}/{folders}part-{index}.parquet"), &stored).await;
+            let path = format!("{name}/{folders}part-{index}{}", self.ending);
+            put_bytes(store.as_ref(), &path, (self.write)(&stored)).await;
         }
         if let Place::Local(folder) = &self.place {
             std::fs::create_dir_all(folder.path().join(name)).unwrap();
@@ -201,7 +207,7 @@ fn encoded(text: &str) -> String {
 }
 
 #[async_trait]
-impl Fixture for ParquetFixture {
+impl Fixture for FileFixture {
     fn connector(&self) -> Arc<dyn Connector> {
         Arc::clone(&self.connector)
     }
@@ -209,7 +215,9 @@ impl Fixture for ParquetFixture {
     async fn create(&self, name: &str, table: &NewTable, watch: &Arc<WatchedStore>) -> Result<Port, String> {
         self.write(name, table).await;
         let (store, id) = self.store();
-        Ok(port(watch.wrap(store), id, name, Some(Arc::clone(&table.schema))))
+        let mut port = port(watch.wrap(store), id, name, Some(Arc::clone(&table.schema)));
+        self.connector.format().clone_into(&mut port.spec.format);
+        Ok(port)
     }
 
     async fn replace(&self, port: &Port, table: &NewTable) -> Result<(), String> {

@@ -9,7 +9,7 @@ use serde_json::Value;
 use super::note::{At, Ruling, Shift, Sides, presence};
 use super::pairs::pairs;
 use super::{columns, custom};
-use crate::model::{Partitioning, Relationship, StorageSpec, Table};
+use crate::model::{CsvStyle, Partitioning, Relationship, StorageSpec, Table};
 
 /// Compares the tables of a port.
 pub(super) fn tables(at: &mut At<'_>, old: &[Table], new: &[Table], sides: Sides) {
@@ -80,7 +80,7 @@ fn storage(at: &mut At<'_>, old: Option<&StorageSpec>, new: Option<&StorageSpec>
         at.option("location", location(old).as_ref(), location(new).as_ref(), |_, _| moved());
         return;
     };
-    let StorageSpec { format, location, partitioning, layout, layout_trusted } = old;
+    let StorageSpec { format, location, partitioning, layout, layout_trusted, csv } = old;
     at.value("format", format, &new.format, || match format.as_str() {
         "delta" => Ruling::major("versions of a Delta table can be read no more; VERSION AS OF ends"),
         _ => Ruling::heard("rows are stored in another way; who reads the files themselves must follow"),
@@ -94,6 +94,10 @@ fn storage(at: &mut At<'_>, old: Option<&StorageSpec>, new: Option<&StorageSpec>
     at.value("layout_trusted", layout_trusted, &new.layout_trusted, || match new.layout_trusted {
         true => Ruling::heard("a late row in a wrong folder may be missing from an answer"),
         false => Ruling::minor("folders are believed only when the files agree"),
+    });
+    let style = |csv: Option<&CsvStyle>| csv.map(CsvStyle::in_words);
+    at.option("csv", style(csv.as_ref()).as_ref(), style(new.csv.as_ref()).as_ref(), |_, _| {
+        Ruling::heard("rows are stored in another way; who reads the files themselves must follow")
     });
 }
 

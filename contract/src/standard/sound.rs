@@ -6,6 +6,8 @@
 
 use serde_json::Value as Json;
 
+use crate::layout;
+use crate::model::CsvStyle;
 use crate::name::{LocalName, TableName};
 use crate::parse::{date_is_known, location_fault, reference_is_known, span_is_known};
 use crate::types::LogicalType as T;
@@ -16,7 +18,11 @@ pub(super) fn is_sound(field: &str, value: &Json) -> bool {
     let each = |fits: &dyn Fn(&Json) -> bool| value.as_array().is_none_or(|all| all.iter().all(fits));
     match field {
         _ if value.is_null() => true,
-        "storage" | "schema_source" => texts("location", &|text| location_fault(text).is_none()),
+        "storage" | "schema_source" => {
+            texts("location", &|text| location_fault(text).is_none())
+                && texts("layout", &|text| layout::fault(text).is_none())
+                && value.get("csv").is_none_or(csv)
+        }
         "freshness" | "retention" => value.as_str().is_some_and(span_is_known),
         "availability_ppm" => value.as_u64().is_some_and(|ppm| (1..=1_000_000).contains(&ppm)),
         "latency" => each(&latency),
@@ -33,6 +39,10 @@ pub(super) fn is_sound(field: &str, value: &Json) -> bool {
         "body" => texts("sql", &|sql| !sql.trim().is_empty()),
         _ => true,
     }
+}
+
+fn csv(style: &Json) -> bool {
+    style.is_null() || serde_json::from_value::<CsvStyle>(style.clone()).is_ok_and(|style| style.fault().is_none())
 }
 
 fn latency(one: &Json) -> bool {

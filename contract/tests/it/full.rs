@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 
 use meshweave_contract::model::{
-    Access, Body, Check, Column, InputPort, Latency, Lifecycle, OutputPort, Owner, Partitioning, Product, Quota, Range,
-    Relationship, SampleQuery, SchemaSource, ServiceLevels, Span, Status, StorageSpec, Table, Upstream, Visibility,
+    Access, Body, Check, Column, CsvStyle, InputPort, Latency, Lifecycle, OutputPort, Owner, Partitioning, Product,
+    Quota, Range, Relationship, SampleQuery, SchemaSource, ServiceLevels, Span, Status, StorageSpec, Table, Upstream,
+    Visibility,
 };
 use meshweave_contract::name::{DomainName, ProductId, ProductName, TableName};
 use meshweave_contract::types::{LogicalType as T, StructField, TimeUnit};
@@ -78,6 +79,13 @@ pub(crate) fn full() -> Product {
             partitioning: vec![Partitioning { field: "a".to_owned(), granularity: text("day") }],
             layout: text("dt={date}/"),
             layout_trusted: true,
+            csv: Some(CsvStyle {
+                delimiter: ';',
+                header: false,
+                quote: '\'',
+                escape: Some('\\'),
+                null: "NULL".to_owned(),
+            }),
         }),
         relationships: vec![Relationship { columns: vec!["a".into()], to: "d.p".into(), to_columns: vec!["k".into()] }],
         custom: custom(),

@@ -37,6 +37,17 @@ prop_compose! {
     }
 }
 
+fn csv() -> impl Strategy<Value = CsvStyle> {
+    let marks = (select(vec![',', ';', '\t', '|']), select(vec!['"', '\'']), of(select(vec!['\\', '"'])));
+    (marks, any::<bool>(), text()).prop_map(|((delimiter, quote, escape), header, null)| CsvStyle {
+        delimiter,
+        header,
+        quote,
+        escape,
+        null,
+    })
+}
+
 fn storage() -> impl Strategy<Value = StorageSpec> {
     let places = [
         "s3://b/x/orders/",
@@ -48,21 +59,23 @@ fn storage() -> impl Strategy<Value = StorageSpec> {
     ];
     let granularity = of(select(vec!["day", "month"]));
     (
-        select(vec!["parquet", "delta"]),
+        select(vec!["parquet", "delta", "csv", "json"]),
         of(select(places.to_vec())),
         vec((0..3usize, granularity), 0..2),
-        of(text()),
+        of(select(vec!["dt={date}/", "{year}/{month}/", "{field}_{granularity}={value}/"])),
         any::<bool>(),
+        of(csv()),
     )
-        .prop_map(|(format, location, parts, layout, layout_trusted)| StorageSpec {
+        .prop_map(|(format, location, parts, layout, layout_trusted, csv)| StorageSpec {
             format: format.to_owned(),
             location: location.map(str::to_owned),
             partitioning: parts
                 .into_iter()
                 .map(|(i, g)| Partitioning { field: format!("c{i}"), granularity: g.map(str::to_owned) })
                 .collect(),
-            layout,
+            layout: layout.map(str::to_owned),
             layout_trusted,
+            csv,
         })
 }
 

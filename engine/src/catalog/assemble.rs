@@ -262,13 +262,8 @@ pub(super) fn fill_storage(table: &mut Table, location: Option<String>, format: 
             storage.location.get_or_insert(location);
         }
         (None, Some(location)) => {
-            table.storage = Some(StorageSpec {
-                format: format.unwrap_or_else(|| DEFAULT_FORMAT.to_owned()),
-                location: Some(location),
-                partitioning: Vec::new(),
-                layout: None,
-                layout_trusted: false,
-            });
+            let format = format.unwrap_or_else(|| DEFAULT_FORMAT.to_owned());
+            table.storage = Some(StorageSpec { location: Some(location), ..StorageSpec::new(format) });
         }
         (_, None) => {}
     }

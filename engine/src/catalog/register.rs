@@ -525,7 +525,8 @@ fn folder_to_make(stored: &StoredTable) -> Option<PathBuf> {
         return None;
     }
     let path = location.url.to_file_path().ok()?;
-    let is_file = !stored.url.ends_with('/') && path.extension().is_some_and(|e| e == stored.format.as_str());
+    let names = |name: &std::ffi::OsStr| name.to_string_lossy().contains(&format!(".{}", stored.format));
+    let is_file = !stored.url.ends_with('/') && path.file_name().is_some_and(names);
     let folder = if is_file { path.parent()?.to_owned() } else { path };
     (!folder.exists()).then_some(folder)
 }

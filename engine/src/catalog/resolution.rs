@@ -10,6 +10,7 @@ use meshweave_contract::model::{Body, Column, OutputPort, Product, Status, Stora
 use meshweave_contract::name::TableName;
 use meshweave_contract::parse::avro_columns;
 use meshweave_contract::ports::SqlTable;
+use meshweave_contract::types::LogicalType;
 
 use super::assemble::{self, DEFAULT_FORMAT};
 use super::{Catalog, Domain, Entry, Record, ResolvedColumns, ResolvedTableColumns, SchemaText, schema_diff};
@@ -264,6 +265,12 @@ fn unknown_words(sql: &SqlTable<'_>, columns: &[super::ResolvedColumn], words: &
         .collect();
     let partitions = table.storage.iter().flat_map(|s| &s.partitioning).filter(|p| !known(&p.field));
     lines.extend(partitions.map(|p| format!("{words}the partitioning names column {}, which there is not", p.field)));
+    let is_time = |t: &LogicalType| matches!(t, LogicalType::Date | LogicalType::Timestamp { .. });
+    let by_time = table.storage.iter().flat_map(|s| &s.partitioning).filter_map(|p| Some((p, p.granularity.as_ref()?)));
+    let odd = by_time.filter(|(p, _)| columns.iter().any(|c| c.name == p.field && !is_time(&c.logical_type)));
+    lines.extend(
+        odd.map(|(p, by)| format!("{words}the partitioning by {by} names column {}, which holds no times", p.field)),
+    );
     lines
 }
 

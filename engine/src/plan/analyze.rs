@@ -43,7 +43,7 @@ pub(super) struct Watched {
 
 impl Watched {
     /// The same table; its scans are put among `scans`.
-    pub(super) fn new(table: Arc<dyn TableProvider>, key: &str, scans: &Scans) -> Arc<dyn TableProvider> {
+    pub(super) fn over(table: Arc<dyn TableProvider>, key: &str, scans: &Scans) -> Arc<dyn TableProvider> {
         Arc::new(Self { table, key: key.to_owned(), scans: Arc::clone(scans) })
     }
 

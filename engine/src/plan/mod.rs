@@ -101,7 +101,7 @@ async fn planned(
     let keys: Vec<String> = pinned.entries.iter().map(|entry| entry.key.clone()).collect();
     let scans = analyze::Scans::default();
     let providers = match parse::analyzes(&resolution.scope.statement) {
-        true => pinned.providers.into_iter().zip(&keys).map(|(table, key)| Watched::new(table, key, &scans)).collect(),
+        true => pinned.providers.into_iter().zip(&keys).map(|(table, key)| Watched::over(table, key, &scans)).collect(),
         false => pinned.providers,
     };
     let optimized = planning.in_scope(|| {

@@ -355,8 +355,8 @@ mod tests {
 
     /// Looks at each; gives the names of those that came in, and keeps those that did not.
     fn came_in(queries: &mut [Query]) -> Vec<String> {
-        let waiting: Vec<usize> = (0..queries.len()).filter(|&i| queries[i].place.is_none()).collect();
-        waiting.into_iter().filter_map(|i| queries[i].is_in().then(|| queries[i].name.clone())).collect()
+        let waiting = queries.iter_mut().filter(|query| query.place.is_none());
+        waiting.filter_map(|query| if query.is_in() { Some(query.name.clone()) } else { None }).collect()
     }
 
     fn end(queries: &mut [Query], name: &str) {

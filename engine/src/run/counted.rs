@@ -26,8 +26,11 @@ struct Counted {
     rows: Arc<AtomicU64>,
 }
 
+/// A physical plan.
+type Plan = Arc<dyn ExecutionPlan>;
+
 /// The same plan, and the rows that its statement will have given; none when it analyzes no statement.
-pub(crate) fn counted(plan: Arc<dyn ExecutionPlan>) -> Result<(Arc<dyn ExecutionPlan>, Option<Arc<AtomicU64>>)> {
+pub(crate) fn counted(plan: Plan) -> Result<(Plan, Option<Arc<AtomicU64>>)> {
     let Some(analyze) = plan.downcast_ref::<AnalyzeExec>() else { return Ok((plan, None)) };
     let rows = Arc::<AtomicU64>::default();
     let node = Counted { node: Arc::clone(analyze.input()), rows: Arc::clone(&rows) };

@@ -12,8 +12,8 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
-use arrow::array::{Array as _, ArrayRef, RecordBatch, RecordBatchOptions};
-use arrow::datatypes::SchemaRef;
+use arrow::array::{Array as _, ArrayRef, AsArray as _, RecordBatch, RecordBatchOptions};
+use arrow::datatypes::{DataType, SchemaRef};
 use datafusion::common::runtime::SpawnedTask;
 use datafusion::error::{DataFusionError, Result as DfResult};
 use datafusion::execution::{RecordBatchStream, SendableRecordBatchStream};
@@ -105,12 +105,12 @@ impl ResultLimits {
     fn take(&mut self, batch: &RecordBatch) -> Result<()> {
         self.rows_given += batch.num_rows() as u64;
         if let Some(limit) = self.rows.filter(|limit| self.rows_given > *limit) {
-            return Err(too_large(format!("{limit} rows"), "limits.result_rows"));
+            return Err(too_large(&format!("{limit} rows"), "limits.result_rows"));
         }
         if let Some(limit) = self.bytes {
             self.bytes_given += bytes_of(batch);
             if self.bytes_given > limit {
-                return Err(too_large(crate::usage::told(limit), "limits.result_bytes"));
+                return Err(too_large(&crate::usage::told(limit), "limits.result_bytes"));
             }
         }
         Ok(())
@@ -119,12 +119,20 @@ impl ResultLimits {
 
 /// Bytes of a batch as its columns lie in memory, without what its buffers hold for others.
 fn bytes_of(batch: &RecordBatch) -> u64 {
-    let own =
-        |column: &ArrayRef| column.to_data().get_slice_memory_size().unwrap_or_else(|_| column.get_array_memory_size());
-    batch.columns().iter().map(own).sum::<usize>() as u64
+    batch.columns().iter().map(bytes_of_column).sum::<usize>() as u64
 }
 
-fn too_large(limit: String, setting: &str) -> Error {
+fn bytes_of_column(column: &ArrayRef) -> usize {
+    let own = column.to_data().get_slice_memory_size().unwrap_or_else(|_| column.get_array_memory_size());
+    // The words that views point at are not in the sizes of their arrays.
+    own + match column.data_type() {
+        DataType::Utf8View => column.as_string_view().total_buffer_bytes_used(),
+        DataType::BinaryView => column.as_binary_view().total_buffer_bytes_used(),
+        _ => 0,
+    }
+}
+
+fn too_large(limit: &str, setting: &str) -> Error {
     Failure::Exhausted {
         message: format!("the answer holds more than {limit}, the limit of {setting}"),
         hint: Some(
@@ -280,5 +288,24 @@ impl Stream for AnswerStream {
 impl RecordBatchStream for AnswerStream {
     fn schema(&self) -> SchemaRef {
         Arc::clone(&self.schema)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use arrow::array::{Int64Array, StringArray, StringViewArray};
+
+    use super::*;
+
+    #[test]
+    fn a_column_has_the_bytes_of_its_own_rows() {
+        let long = "a text that is longer than a view can hold by itself";
+        let rows = || [Some(long), None, Some("short")];
+        let numbers: ArrayRef = Arc::new(Int64Array::from_iter_values(0..1000));
+        assert_eq!(bytes_of_column(&numbers.slice(10, 5)), 40, "a slice is not its buffer");
+        let text: ArrayRef = Arc::new(StringArray::from_iter(rows()));
+        assert!((long.len() + 5..200).contains(&bytes_of_column(&text)), "{}", bytes_of_column(&text));
+        let views: ArrayRef = Arc::new(StringViewArray::from_iter(rows()));
+        assert!((long.len() + 3 * 16..200).contains(&bytes_of_column(&views)), "{}", bytes_of_column(&views));
     }
 }

@@ -25,7 +25,9 @@ const DOMAINS: usize = 10;
 const WAITING: usize = 40;
 
 /// What the server is told.
-const SETTINGS: [(&str, &str); 6] = [
+const SETTINGS: [(&str, &str); 8] = [
+    ("MESHWEAVE_LISTEN__HTTP", "off"),
+    ("MESHWEAVE_LISTEN__METRICS", "off"),
     ("MESHWEAVE_STORAGE__STALL_TIMEOUT", "3s"),
     ("MESHWEAVE_STORAGE__CONNECT_TIMEOUT", "2s"),
     ("MESHWEAVE_STORAGE__RETRIES", "2"),

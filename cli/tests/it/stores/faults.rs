@@ -89,7 +89,7 @@ struct Bench {
     mesh: Small,
     proxy: Proxy,
     _server: S3Server,
-    _runtime: tokio::runtime::Runtime,
+    runtime: tokio::runtime::Runtime,
 }
 
 fn bench() -> Bench {
@@ -113,7 +113,7 @@ fn bench() -> Bench {
     reach(&mesh, &proxy.url());
     mesh.register("sales", "plain", "s3://data/plain/", "parquet");
     mesh.register("sales", "ledger", "s3://data/ledger/", "delta");
-    Bench { mesh, proxy, _server: server, _runtime: runtime }
+    Bench { mesh, proxy, _server: server, runtime }
 }
 
 /// Says where the domain's store answers.
@@ -218,7 +218,7 @@ fn every_fault_is_survived_or_told_and_never_gives_a_wrong_row() {
 /// Stores that no request comes to.
 fn unreachable(bench: &Bench, lines: &mut Vec<String>) {
     let refusing = Refusing::start().unwrap();
-    let deaf = bench._runtime.block_on(Deaf::start()).unwrap();
+    let deaf = bench.runtime.block_on(Deaf::start()).unwrap();
     for (name, url) in [("refuses connections", refusing.url().unwrap()), ("never accepts", deaf.url().unwrap())] {
         reach(&bench.mesh, &url);
         for (product, connector, _) in PRODUCTS {

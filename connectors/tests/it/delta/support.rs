@@ -49,13 +49,7 @@ pub(crate) fn port(store_id: &str, store: &Arc<dyn ObjectStore>, path: &str, sch
             pattern: None,
             url: Url::parse(&format!("s3://bucket/{path}")).unwrap(),
         },
-        spec: StorageSpec {
-            format: "delta".to_owned(),
-            location: None,
-            partitioning: Vec::new(),
-            layout: None,
-            layout_trusted: false,
-        },
+        spec: StorageSpec::new("delta"),
         schema,
     }
 }

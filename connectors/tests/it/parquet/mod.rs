@@ -2,6 +2,7 @@
 
 pub(crate) mod collision;
 mod drift;
+mod hidden;
 mod hive;
 mod locations;
 mod pruning;

@@ -11,7 +11,7 @@ use meshweave_connectors::conformance::{Fixture, WatchedStore, facts, rows_of};
 use object_store::memory::InMemory;
 use parquet::file::properties::WriterProperties;
 
-use crate::support::{ParquetFixture, Place, connector, context, file, port, put_bytes, read};
+use crate::support::{FileFixture, Place, connector, context, file, port, put_bytes, read};
 
 const COLUMNS: [&str; 7] = ["id", "Name", "region", "amount", "price", "day", "at"];
 
@@ -22,7 +22,7 @@ fn summary(plan: LogicalPlanBuilder) -> datafusion::error::Result<LogicalPlanBui
 
 async fn check(predicate: Option<Expr>) {
     let table = facts(6, 50).unwrap();
-    let fixture = ParquetFixture::new(Place::Store(Arc::new(InMemory::new())));
+    let fixture = FileFixture::new(Place::Store(Arc::new(InMemory::new())));
     let port = fixture.create("facts", &table, &Arc::new(WatchedStore::default())).await.unwrap();
     let reading = read(&connector(), &context(), &port).await;
     let shape = |plan: LogicalPlanBuilder| match predicate.clone() {
@@ -62,7 +62,7 @@ async fn with_predicates_of_every_kind() {
 #[tokio::test]
 async fn counts_and_bounds_need_no_scan() {
     let table = facts(6, 50).unwrap();
-    let fixture = ParquetFixture::new(Place::Store(Arc::new(InMemory::new())));
+    let fixture = FileFixture::new(Place::Store(Arc::new(InMemory::new())));
     let port = fixture.create("facts", &table, &Arc::new(WatchedStore::default())).await.unwrap();
     let reading = read(&connector(), &context(), &port).await;
     let cases: [(Vec<Expr>, bool); 3] = [

@@ -5,12 +5,12 @@ use std::sync::Arc;
 use crate::conformance::check;
 use crate::delta::conformance::check_both;
 use crate::remote::{Remote, azure, gcs, web};
-use crate::support::{ParquetFixture, Place};
+use crate::support::{FileFixture, Place};
 
 /// The first place only: the suite asks for much, and what differs between two places of a kind is tested beside.
 async fn parquet(remote: Remote) {
     let [place, _] = &remote.places;
-    check(ParquetFixture::new(Place::Remote(Arc::clone(&place.write), place.read())), &[]).await;
+    check(FileFixture::new(Place::Remote(Arc::clone(&place.write), place.read())), &[]).await;
 }
 
 async fn delta(remote: Remote) {

@@ -4,6 +4,7 @@
 
 pub(crate) mod access;
 pub(crate) mod columns;
+pub(crate) mod csv;
 pub(crate) mod head;
 pub(crate) mod levels;
 pub(crate) mod policies;

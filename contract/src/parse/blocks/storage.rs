@@ -23,7 +23,8 @@ pub(crate) fn storage(value: &Value<'_>, found: &mut FoundTable, parts: &mut Par
     let format = fields.text("format", report);
     let location = fields.take("location");
     let partitioning = fields.take("partitioning");
-    let layout = fields.text("layout", report);
+    let layout = fields.take("layout").and_then(|v| layout(&v, report));
+    let csv = fields.take("csv").and_then(|v| super::csv::style(&v, &mut found.table.custom, report));
     let layout_trusted = fields.take_any(&["layout_trusted", "layoutTrusted"], report).and_then(|v| v.flag(report));
     let mut named = Custom::new();
     for key in ["warehouse", "catalog", "database", "schema", "table"] {
@@ -44,6 +45,7 @@ pub(crate) fn storage(value: &Value<'_>, found: &mut FoundTable, parts: &mut Par
         partitioning,
         layout,
         layout_trusted: layout_trusted.unwrap_or_default(),
+        csv,
     });
 }
 
@@ -66,6 +68,16 @@ fn partitions(value: &Value<'_>, found: &mut FoundTable, parts: &mut Parts, repo
         partitions.push(Partitioning { field: name.to_owned(), granularity });
     }
     partitions
+}
+
+fn layout(value: &Value<'_>, report: &mut Report) -> Option<String> {
+    let text = value.text(report)?;
+    if let Some(fault) = crate::layout::fault(text) {
+        let mend = "Write folders with {year}, {month}, {day}, {hour}, {date} or {value}, such as dt={date}/.";
+        value.error(code::BAD_LAYOUT, &fault, mend, report);
+        return None;
+    }
+    Some(text.to_owned())
 }
 
 fn granularity(value: &Value<'_>, report: &mut Report) -> Option<String> {

@@ -37,7 +37,7 @@ pub(super) fn servers(value: &Value<'_>, parts: &mut Parts, report: &mut Report)
         let partitioning = std::mem::take(&mut found.partitioning);
         let location = Some(table_location(&base, found, several));
         let format = format.to_ascii_lowercase();
-        found.table.storage = Some(StorageSpec { format, location, partitioning, layout: None, layout_trusted: false });
+        found.table.storage = Some(StorageSpec { location, partitioning, ..StorageSpec::new(format) });
     }
 }
 

@@ -210,11 +210,8 @@ fn product(spec: &Spec) -> Product {
     let (domain, local) = spec.name.split_once('.').unwrap();
     let name = ProductName::new(domain, local).unwrap();
     let storage = |table: &str| StorageSpec {
-        format: "memory".to_owned(),
         location: Some(format!("file://./data/{domain}/{local}/{table}/")),
-        partitioning: vec![],
-        layout: None,
-        layout_trusted: false,
+        ..StorageSpec::new("memory")
     };
     let tables = spec.tables.iter().map(|(table, _)| Table {
         name: TableName::new(table).unwrap(),

@@ -1,0 +1,122 @@
+//! Plans one scan over files of rows: which files are read, and by how many partitions.
+//!
+//! In: projection, predicates and limit. Out: DataFusion's scan node over the files that partition folders leave, and a report.
+//!
+//! Start reading at [`RowTable::plan_scan`].
+
+use std::sync::Arc;
+
+use arrow::datatypes::{Field, Schema};
+use datafusion::catalog::Session;
+use datafusion::common::Statistics;
+use datafusion::common::stats::Precision;
+use datafusion::datasource::listing::PartitionedFile;
+use datafusion::datasource::physical_plan::{FileGroup, FileScanConfigBuilder};
+use datafusion::datasource::source::DataSourceExec;
+use datafusion::error::Result;
+use datafusion::logical_expr::Expr;
+use datafusion::physical_plan::ExecutionPlan;
+use datafusion::physical_plan::empty::EmptyExec;
+use meshweave_engine::context::{Pushed, ScanReport};
+
+use super::source::RowSource;
+use super::table::RowTable;
+use crate::common::columns::TableFile;
+use crate::common::filters::{Judged, judge_without_statistics};
+use crate::common::folders;
+use crate::common::layout::partitions;
+
+impl RowTable {
+    /// Plans one scan; no storage is read.
+    ///
+    /// # Errors
+    /// When a predicate does not fit the columns.
+    pub(super) fn plan_scan(
+        &self,
+        state: &dyn Session,
+        projection: Option<&Vec<usize>>,
+        filters: &[Expr],
+        limit: Option<usize>,
+    ) -> Result<Arc<dyn ExecutionPlan>> {
+        let partition_names = self.columns.partition_names();
+        let why = format!("{} files have no statistics", self.format.kind().people);
+        let hidden = &self.columns.hidden;
+        let judged: Vec<Judged> = filters
+            .iter()
+            .map(|predicate| {
+                let help = |names: &[String]| hidden.help(names).filter(|_| hidden.is_trusted());
+                judge_without_statistics(state, predicate, &self.columns.schema, &partition_names, help, &why)
+            })
+            .collect::<Result<_>>()?;
+        let is_exact = judged.iter().all(|predicate| predicate.pushed == Pushed::Exact);
+        let limit = limit.filter(|_| is_exact);
+        let projected = self.columns.projected(projection);
+        let fitting = folders::fitting(&self.columns, &self.files, &judged)?;
+        let kept = hidden.fitting(fitting, &judged, |_, _| hidden.is_trusted());
+        self.ctx.scans.add(self.report(&projected, judged, limit, &kept));
+        if kept.is_empty() {
+            let columns: Vec<Field> = projected.into_iter().cloned().collect();
+            return Ok(Arc::new(EmptyExec::new(Arc::new(Schema::new(columns)))));
+        }
+        self.node(state, &projected, limit, &kept)
+    }
+
+    fn report(
+        &self,
+        projected: &[&Field],
+        judged: Vec<Judged>,
+        limit: Option<usize>,
+        kept: &[&TableFile],
+    ) -> ScanReport {
+        ScanReport {
+            product: self.identity.key.clone(),
+            domain: self.identity.domain.clone(),
+            connector: self.identity.connector,
+            version: self.identity.version.clone(),
+            files_total: self.files.len() as u64,
+            files_kept: kept.len() as u64,
+            bytes_total: self.files.iter().map(|file| file.meta.size).sum(),
+            bytes_kept: kept.iter().map(|file| file.meta.size).sum(),
+            columns: projected.iter().map(|field| field.name().clone()).collect(),
+            columns_total: self.columns.schema.fields().len(),
+            predicates: judged.into_iter().map(|predicate| (predicate.text, predicate.pushed, predicate.why)).collect(),
+            limit,
+        }
+    }
+
+    fn node(
+        &self,
+        state: &dyn Session,
+        projected: &[&Field],
+        limit: Option<usize>,
+        kept: &[&TableFile],
+    ) -> Result<Arc<dyn ExecutionPlan>> {
+        let weights: Vec<_> = kept.iter().enumerate().map(|(index, file)| (index, 0, file.meta.size)).collect();
+        let layout = partitions(&weights, state.config().target_partitions(), false);
+        let groups = layout.iter().map(|part| part.iter().map(|share| partitioned(kept[share.file])).collect());
+        let groups: Vec<FileGroup> = groups.map(|files: Vec<PartitionedFile>| FileGroup::new(files)).collect();
+        let bytes: u64 = weights.iter().map(|(_, _, bytes)| bytes).sum();
+        let statistics = Statistics {
+            total_byte_size: Precision::Inexact(usize::try_from(bytes).unwrap_or(usize::MAX)),
+            ..Statistics::new_unknown(self.columns.scanned.table_schema())
+        };
+        let source = RowSource::new(
+            Arc::clone(&self.format),
+            self.source.clone(),
+            Arc::clone(&self.rules),
+            self.columns.scanned.clone(),
+            state.config().batch_size(),
+        );
+        let config = FileScanConfigBuilder::new(self.url.clone(), Arc::new(source))
+            .with_file_groups(groups)
+            .with_statistics(statistics)
+            .with_projection_indices(Some(self.columns.scanned_indexes(projected)?))?
+            .with_limit(limit)
+            .build();
+        Ok(DataSourceExec::from_data_source(config))
+    }
+}
+
+fn partitioned(file: &TableFile) -> PartitionedFile {
+    PartitionedFile::new_from_meta(file.meta.clone()).with_partition_values(file.values.clone())
+}
