@@ -69,7 +69,8 @@ impl Usage {
     pub fn part(&self, key: &str) -> Arc<Self> {
         let (limit, process) = (&self.limit, &self.process);
         let new = || {
-            let (within, limit, process) = (self.and_within(), limit.clone(), process.clone());
+            let process = process.as_ref().map(|process| process.of_domain(domain_of(key)));
+            let (within, limit) = (self.and_within(), limit.clone());
             Arc::new(Self { within, limit, process, ..Self::default() })
         };
         Arc::clone(self.parts.lock().entry(key.to_owned()).or_insert_with(new))
@@ -96,7 +97,7 @@ impl Usage {
     pub fn add_request(&self) {
         self.add(|counts| &counts.requests, 1);
         if let Some(process) = &self.process {
-            process.requests.add(1);
+            process.add_request();
         }
     }
 
@@ -104,7 +105,7 @@ impl Usage {
     pub fn add_bytes(&self, bytes: u64) {
         self.add(|counts| &counts.bytes, bytes);
         if let Some(process) = &self.process {
-            process.bytes.add(bytes);
+            process.add_bytes(bytes);
         }
     }
 
@@ -226,6 +227,11 @@ impl Usage {
     }
 }
 
+/// The domain in a product's key.
+fn domain_of(key: &str) -> &str {
+    key.split_once('.').map_or("", |(domain, _)| domain)
+}
+
 /// A limit in words.
 pub(crate) fn told(bytes: u64) -> String {
     let text = ByteSize(bytes).to_string();
@@ -255,7 +261,8 @@ mod tests {
         let second = request.statement(None, &traffic);
         second.add_bytes(1);
         assert_eq!((counted(&second), counted(&request)), ((0, 1), (1, 13)));
-        assert_eq!((traffic.requests.get(), traffic.bytes.get()), (1, 13), "the process counts each once");
+        let expected = [("".to_owned(), 0, 1), ("a".to_owned(), 1, 7), ("c".to_owned(), 0, 5)];
+        assert_eq!(traffic.by_domain(), expected, "the process counts each once, in its domain");
     }
 
     #[test]

@@ -34,6 +34,6 @@ mod wire;
 
 pub use backend::{Backend, Plan, SystemTable};
 pub use options::{Options, TraceParent};
-pub use server::{FlightServer, serve};
+pub use server::{FlightServer, check_address, serve};
 pub use ticket::TicketKey;
 pub use tls::{Pem, Tls};

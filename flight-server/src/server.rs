@@ -102,8 +102,13 @@ impl FlightServer {
     }
 }
 
-/// Without an authenticator nobody but this machine may connect.
-fn check_address(listener: &TcpListener, options: &Options) -> Result<()> {
+/// Whether callers from where `listener` can be reached may be served: without an authenticator, this machine's alone.
+///
+/// [`FlightServer::serve`] asks the same; who tells others that a server is ready asks before.
+///
+/// # Errors
+/// As [`serve`].
+pub fn check_address(listener: &TcpListener, options: &Options) -> Result<()> {
     let failed = |cause| Error::unavailable("the Flight SQL server", "its listener failed", cause);
     let address = listener.local_addr().map_err(failed)?;
     if options.authenticator.tells_callers_apart() || address.ip().is_loopback() {

@@ -156,16 +156,22 @@ const FAMILIES: &[Family] = &[
     Family {
         name: "meshweave_storage_requests",
         shape: Shape::Counter,
-        labels: &[],
-        help: "Requests that queries made to storage.",
-        read: |engine| count(engine.metrics().traffic.requests.get()),
+        labels: &["domain"],
+        help: "Requests that queries made to the storage of each domain.",
+        read: |engine| {
+            let domains = engine.metrics().traffic.by_domain().into_iter();
+            Reading::Count(domains.map(|(domain, requests, _)| (vec![domain], requests)).collect())
+        },
     },
     Family {
         name: "meshweave_storage_read_bytes",
         shape: Shape::Counter,
-        labels: &[],
-        help: "Bytes that storage sent to queries.",
-        read: |engine| count(engine.metrics().traffic.bytes.get()),
+        labels: &["domain"],
+        help: "Bytes that the storage of each domain sent to queries.",
+        read: |engine| {
+            let domains = engine.metrics().traffic.by_domain().into_iter();
+            Reading::Count(domains.map(|(domain, _, bytes)| (vec![domain], bytes)).collect())
+        },
     },
     Family {
         name: "meshweave_memory_used_bytes",

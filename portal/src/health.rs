@@ -25,7 +25,6 @@ pub fn health(engine: Arc<Engine>) -> Router {
         .with_state(engine)
 }
 
-#[expect(clippy::unused_async, reason = "a handler of the router is awaited")]
 async fn ready(State(engine): State<Arc<Engine>>) -> Response {
     let snapshot = engine.snapshot();
     let freshness = engine.catalog_freshness();

@@ -29,7 +29,6 @@ pub fn metrics(engine: Arc<Engine>) -> Router {
     Router::new().route("/metrics", get(read)).with_state(Arc::new(registry))
 }
 
-#[expect(clippy::unused_async, reason = "a handler of the router is awaited")]
 async fn read(State(registry): State<Arc<Registry>>) -> Response {
     let mut page = String::new();
     match text::encode(&mut page, &registry) {

@@ -64,6 +64,7 @@ async fn serve(args: &Serve, session: &Session, is_traced: bool, output: &Output
     options.tls = certificates.as_ref().map(Certificates::tls);
     let (stop, hurry, door) = (CancellationToken::new(), options.hurry.clone(), Arc::clone(&options.door));
 
+    meshweave_flight_server::check_address(listeners.flight(), &options)?;
     listeners.tell(session, certificates.is_some(), output)?;
     let limits =
         Limits { connections: settings.listen.http_connections, patience: settings.listen.handshake_timeout.0 };

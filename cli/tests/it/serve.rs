@@ -35,4 +35,5 @@ fn an_address_that_is_taken_or_open_to_others_is_refused() {
     assert!(ran.failed(2).contains("--listen"), "{}", ran.stderr);
     let ran = on_shared(&["serve", "--listen", "0.0.0.0:0"]);
     assert!(ran.failed(2).contains("authenticator"), "{}", ran.stderr);
+    assert_eq!(ran.text(), "", "nothing is told of a server that does not serve");
 }

@@ -29,8 +29,9 @@ use meshweave_engine::{Error, Failure, QueryContext, Result};
 use object_store::path::Path;
 use object_store::prefix::PrefixStore;
 use object_store::{
-    CopyOptions, Error as StoreError, GetOptions, GetRange, GetResult, ListResult, MultipartUpload, ObjectMeta,
-    ObjectStore, PutMultipartOptions, PutOptions, PutPayload, PutResult, RenameOptions, Result as StoreResult,
+    CopyOptions, Error as StoreError, GetOptions, GetRange, GetResult, GetResultPayload, ListResult, MultipartUpload,
+    ObjectMeta, ObjectStore, PutMultipartOptions, PutOptions, PutPayload, PutResult, RenameOptions,
+    Result as StoreResult,
 };
 use parking_lot::Mutex;
 use sha2::{Digest, Sha256};
@@ -223,6 +224,18 @@ impl FolderStore {
         }
     }
 
+    /// What goes wrong in the body of an answer, in our words too: the readers of the log leave only text of it.
+    fn worded(&self, path: &Path, answer: GetResult) -> GetResult {
+        let (this, path) = (self.clone(), path.clone());
+        let payload = match answer.payload {
+            GetResultPayload::Stream(body) => {
+                GetResultPayload::Stream(body.map_err(move |error| this.explain(&path, error)).boxed())
+            }
+            file @ GetResultPayload::File(..) => file,
+        };
+        GetResult { payload, ..answer }
+    }
+
     /// A listing, sorted, in our words; the sizes of log entries are remembered.
     fn known(
         &self,
@@ -287,7 +300,8 @@ impl ObjectStore for FolderStore {
         self.still_good()?;
         let options = self.all_of(location, options);
         let answer = self.inner.get_opts(location, options).await.map_err(|e| self.explain(location, e))?;
-        self.whole(location, answer)
+        let answer = self.whole(location, answer)?;
+        Ok(self.worded(location, answer))
     }
 
     async fn get_ranges(&self, location: &Path, ranges: &[Range<u64>]) -> StoreResult<Vec<Bytes>> {

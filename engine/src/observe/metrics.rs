@@ -134,13 +134,37 @@ impl DoorMetrics {
     }
 }
 
-/// What was asked of storage.
+/// What was asked of storage, by each domain.
 #[derive(Debug, Default)]
 pub struct Traffic {
-    /// Requests made to stores.
-    pub requests: Counter,
-    /// Bytes that stores sent.
-    pub bytes: Counter,
+    requests: Counter,
+    bytes: Counter,
+    domains: RwLock<BTreeMap<String, Arc<Self>>>,
+}
+
+impl Traffic {
+    /// Where the storage of one domain is counted.
+    pub(crate) fn of_domain(&self, name: &str) -> Arc<Self> {
+        if let Some(domain) = self.domains.read().get(name) {
+            return Arc::clone(domain);
+        }
+        Arc::clone(self.domains.write().entry(name.to_owned()).or_default())
+    }
+
+    pub(crate) fn add_request(&self) {
+        self.requests.add(1);
+    }
+
+    pub(crate) fn add_bytes(&self, bytes: u64) {
+        self.bytes.add(bytes);
+    }
+
+    /// Requests made to stores and bytes that they sent, of each domain, sorted; first what belongs to none, under no name.
+    pub fn by_domain(&self) -> Vec<(String, u64, u64)> {
+        let row = |name: &str, of: &Self| (name.to_owned(), of.requests.get(), of.bytes.get());
+        let domains = self.domains.read();
+        std::iter::once(row("", self)).chain(domains.iter().map(|(name, of)| row(name, of))).collect()
+    }
 }
 
 /// A number that only grows.

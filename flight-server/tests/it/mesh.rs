@@ -59,7 +59,10 @@ fn stored(port: &Port, version: i64) -> RecordBatch {
         _ => vec![whole(&[0])],
     };
     let schema = port.schema.clone().expect("planned with columns");
-    RecordBatch::try_new(schema, columns).unwrap()
+    let typed =
+        columns.iter().zip(schema.fields()).map(|(c, field)| arrow::compute::cast(c, field.data_type()).unwrap());
+    let typed = typed.collect();
+    RecordBatch::try_new(schema, typed).unwrap()
 }
 
 #[async_trait]

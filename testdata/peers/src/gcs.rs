@@ -154,7 +154,7 @@ impl ObjectStore for GcsBucket {
         let one = move |path: Path| {
             let inner = Arc::clone(&inner);
             let one = futures::stream::once(async move { Ok(path) }).boxed();
-            async move { inner.delete_stream(one).try_next().await?.ok_or_else(|| nothing_done()) }
+            async move { inner.delete_stream(one).try_next().await?.ok_or_else(nothing_done) }
         };
         paths.and_then(one).boxed()
     }

@@ -33,7 +33,7 @@ impl Started {
     ///
     /// # Errors
     /// When it does not start or does not listen; its own words are in the message.
-    pub(crate) async fn new(what: &str, command: impl Fn(SocketAddr, &Path) -> Command) -> Result<Self> {
+    pub(crate) async fn new(what: &str, command: impl Fn(SocketAddr, &Path) -> Command + Send + Sync) -> Result<Self> {
         let mut last = None;
         for _ in 0..STARTS {
             match Self::try_new(&command).await {
@@ -45,7 +45,7 @@ impl Started {
             .with_context(|| format!("{what} did not start"))
     }
 
-    async fn try_new(command: &impl Fn(SocketAddr, &Path) -> Command) -> Result<Self> {
+    async fn try_new(command: &(impl Fn(SocketAddr, &Path) -> Command + Sync)) -> Result<Self> {
         let folder = tempfile::tempdir()?;
         let address = free_address()?;
         let log = File::create(folder.path().join("log"))?;

@@ -58,6 +58,11 @@ impl Listeners {
         Ok(Self { flight, http, metrics })
     }
 
+    /// Where Flight SQL listens.
+    pub(super) fn flight(&self) -> &TcpListener {
+        &self.flight.listener
+    }
+
     /// Prints the addresses, and what a client needs.
     pub(super) fn tell(&self, session: &Session, is_secured: bool, output: &Output) -> Outcome {
         let address = self.flight.address;

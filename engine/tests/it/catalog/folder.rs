@@ -93,10 +93,10 @@ async fn a_file_that_grows_is_taken_when_it_stands_still() {
         // Each state is a contract by itself.
         let names: Vec<String> = (0..count).map(|n| format!("c{n}")).collect();
         mesh.write(FILE, &orders(&names.iter().map(String::as_str).collect::<Vec<_>>()));
-        assert_eq!(columns(&*catalog.refresh().await.unwrap()), 1, "it was written just now");
+        assert_eq!(columns(&catalog.refresh().await.unwrap()), 1, "it was written just now");
     }
     let whole = async {
-        while columns(&*catalog.refresh().await.unwrap()) != 4 {
+        while columns(&catalog.refresh().await.unwrap()) != 4 {
             catalog.changed().await;
         }
     };

@@ -63,7 +63,7 @@ async fn check(mesh: &Mesh, settings: &Settings) {
     assert!(done.steps[2].contains("3 columns"), "{:?}", done.steps);
     for catalog in [catalog, Catalog::open(mesh.path(), settings).await.unwrap()] {
         assert_eq!(catalog.snapshot().problems, []);
-        assert_eq!(columns(&catalog, &["commerce", "orders"]), [("id".to_owned(), DataType::Utf8)]);
+        assert_eq!(columns(&catalog, &["commerce", "orders"]), [("id".to_owned(), DataType::Utf8View)]);
         let history = [("day".to_owned(), DataType::Date32), ("n".to_owned(), DataType::Int64)];
         assert_eq!(columns(&catalog, &["commerce", "orders", "history"]), history);
         let listed: Vec<String> = catalog.snapshot().listing(&|_| true).into_iter().map(|l| l.table).collect();
