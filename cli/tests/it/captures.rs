@@ -8,7 +8,7 @@
 use std::path::{Path, PathBuf};
 
 use crate::mesh::{contract, empty, path, shared};
-use crate::meshweave::run;
+use crate::meshweave::{run, variable};
 use crate::progress::seen;
 use crate::screen::Screen;
 
@@ -132,7 +132,7 @@ fn the_captures_of_the_book_are_what_is_seen() {
     for (name, capture) in [("plan", plan()), ("search", search()), ("session", session()), ("progress", progress())] {
         is = with(&is, name, &steady(&capture));
     }
-    if std::env::var_os("MESHWEAVE_CAPTURE").is_some_and(|word| word == "write") {
+    if variable("MESHWEAVE_CAPTURE").is_some_and(|word| word == "write") {
         std::fs::write(page(), &is).unwrap();
         return;
     }

@@ -10,7 +10,7 @@ use std::process::Command;
 
 use crate::adbc::Server;
 use crate::mesh::path;
-use crate::meshweave::{command, run};
+use crate::meshweave::{command, run, variable};
 
 /// The seed of the pairs that every change is tested with.
 const SEED: u64 = 20_261_121;
@@ -23,8 +23,7 @@ const SHARES: u64 = 20;
 
 /// The seed, and the one pair when only one is wanted.
 fn wanted() -> (u64, Option<String>) {
-    let Some(text) = std::env::var_os("MESHWEAVE_DIFFERENTIAL") else { return (SEED, None) };
-    let text = text.to_string_lossy().into_owned();
+    let Some(text) = variable("MESHWEAVE_DIFFERENTIAL") else { return (SEED, None) };
     let (seed, pair) = text.split_once(':').map_or((text.as_str(), None), |(seed, pair)| (seed, Some(pair.to_owned())));
     (seed.parse().expect("MESHWEAVE_DIFFERENTIAL is SEED or SEED:TABLE:QUERY"), pair)
 }
@@ -38,7 +37,7 @@ fn script(args: &[&str]) -> std::process::Output {
 #[test]
 fn random_statements_over_random_tables_equal_duckdb() {
     let (seed, pair) = wanted();
-    let share = std::env::var("MESHWEAVE_TEST_SHARE").ok().and_then(|share| share.parse().ok()).unwrap_or(1);
+    let share = variable("MESHWEAVE_TEST_SHARE").and_then(|share| share.parse().ok()).unwrap_or(1);
     let (seed, tables) = (seed.to_string(), (TABLES * u64::min(share, SHARES)).to_string());
     let folder = tempfile::tempdir().unwrap();
     let mesh = folder.path().join("mesh");

@@ -73,7 +73,7 @@ impl Table {
     async fn january(layout: Option<&str>, is_trusted: bool) -> Self {
         let mut table = Self::new(layout, is_trusted);
         for n in 1..10 {
-            let folder = layout.map_or(format!("2024/01/0{n}"), |_| format!("dt=2024-01-0{n}"));
+            let folder = layout.map_or_else(|| format!("2024/01/0{n}"), |_| format!("dt=2024-01-0{n}"));
             let hours = [0, 7, 23].map(|hour| (Some(day(n) + hour * DAY / 24), n));
             table.add(&format!("{folder}/part-0.parquet"), rows(&hours)).await;
         }

@@ -1,5 +1,8 @@
 //! Packed files: told by their names, whole or refused.
 
+use std::sync::Arc;
+
+use arrow::datatypes::DataType;
 use bytes::Bytes;
 use datafusion::datasource::file_format::file_compression_type::FileCompressionType;
 use datafusion::error::Result;
@@ -7,7 +10,6 @@ use futures::{StreamExt, TryStreamExt, stream};
 
 use super::support::{broken, columns, csv_connector, files, json_connector};
 use crate::support::all_rows;
-use arrow::datatypes::DataType;
 
 const PACKINGS: [(&str, FileCompressionType); 4] = [
     ("gz", FileCompressionType::GZIP),
@@ -28,9 +30,11 @@ async fn every_packing_holds_the_rows() {
     let csv: String = "id\n".to_owned() + &(0..5000).map(|id| format!("{id}\n")).collect::<String>();
     let json: String = (0..5000).map(|id| format!("{{\"id\": {id}}}\n")).collect();
     for (ending, packing) in PACKINGS {
-        let port = files(&[(&format!("a.csv.{ending}"), &packed(&csv, packing).await)], Some(schema.clone())).await;
+        let port =
+            files(&[(&format!("a.csv.{ending}"), &packed(&csv, packing).await)], Some(Arc::clone(&schema))).await;
         assert_eq!(all_rows(csv_connector().as_ref(), &port).await.len(), 5000, "{ending}");
-        let port = files(&[(&format!("a.jsonl.{ending}"), &packed(&json, packing).await)], Some(schema.clone())).await;
+        let port =
+            files(&[(&format!("a.jsonl.{ending}"), &packed(&json, packing).await)], Some(Arc::clone(&schema))).await;
         assert_eq!(all_rows(json_connector().as_ref(), &port).await.len(), 5000, "{ending}");
     }
 }
@@ -41,7 +45,7 @@ async fn parts_that_were_put_together_are_all_read() {
     let schema = columns(&[("id", DataType::Int64)]);
     for (ending, packing) in PACKINGS {
         let bytes = [packed("id\n1\n", packing).await, packed("2\n3\n", packing).await].concat();
-        let port = files(&[(&format!("a.csv.{ending}"), &bytes)], Some(schema.clone())).await;
+        let port = files(&[(&format!("a.csv.{ending}"), &bytes)], Some(Arc::clone(&schema))).await;
         assert_eq!(all_rows(csv_connector().as_ref(), &port).await.len(), 3, "{ending}");
     }
 }
@@ -53,7 +57,7 @@ async fn a_file_that_is_cut_or_not_packed_is_refused() {
     for (ending, packing) in PACKINGS {
         let whole = packed(&csv, packing).await;
         for bytes in [&whole[..whole.len() / 2], csv.as_bytes()] {
-            let port = files(&[(&format!("a.csv.{ending}"), bytes)], Some(schema.clone())).await;
+            let port = files(&[(&format!("a.csv.{ending}"), bytes)], Some(Arc::clone(&schema))).await;
             let said = broken(csv_connector().as_ref(), &port).await;
             assert!(said.contains(&format!("a.csv.{ending}")), "{ending}: {said}");
         }
