@@ -27,6 +27,15 @@ pub fn arrow_type(logical: &LogicalType) -> DataType {
     }
 }
 
+/// The type that clients get of a column: text and bytes without views.
+pub(crate) fn for_clients(data_type: &DataType) -> DataType {
+    match data_type {
+        DataType::Utf8View => DataType::Utf8,
+        DataType::BinaryView => DataType::Binary,
+        other => other.clone(),
+    }
+}
+
 /// The Arrow type of a value wherever it stands: text and bytes without views, as clients of every age read them.
 pub(crate) fn plain_type(logical: &LogicalType) -> DataType {
     use LogicalType as T;

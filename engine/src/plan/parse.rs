@@ -22,6 +22,7 @@ use datafusion::sql::sqlparser::ast::{
 use crate::connect::AsOf;
 use crate::error::{Error, Failure, Result};
 use crate::plan::tokens::{self, Style};
+use crate::types;
 
 /// One statement that may run.
 #[derive(Debug)]
@@ -273,7 +274,7 @@ impl Listing {
             Self::Columns { filter, .. } => {
                 let row = |(number, field): (usize, &Arc<Field>)| {
                     let nullable = if field.is_nullable() { "YES" } else { "NO" };
-                    let data_type = field.data_type().to_string();
+                    let data_type = types::for_clients(field.data_type()).to_string();
                     format!("({number}, {}, {}, '{nullable}')", quote(field.name()), quote(&data_type))
                 };
                 let rows: Vec<String> = columns.fields().iter().enumerate().map(row).collect();

@@ -180,6 +180,9 @@ fn where_it_lies(sheet: &mut Sheet, table: &Promised) {
     if let Some(storage) = &table.storage {
         let location = storage.location.as_deref().unwrap_or("where the domain's template says");
         sheet.fact("storage", &format!("{} at {location}", storage.format));
+        if let Some(csv) = &storage.csv {
+            sheet.fact("written with", &csv.in_words());
+        }
         let partitions: Vec<_> = storage
             .partitioning
             .iter()
