@@ -6,7 +6,7 @@
 
 use std::io::{BufRead as _, BufReader};
 use std::path::PathBuf;
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 use crate::adbc::Server;
 use crate::mesh::path;
@@ -46,7 +46,8 @@ fn random_statements_over_random_tables_equal_duckdb() {
     run(&["--mesh", path(&mesh), "register", path(&mesh.join("contracts"))]).ok();
 
     let args = ["--mesh", path(&mesh), "serve", "--listen", "127.0.0.1:0", "--output", "json"];
-    let mut server = Server(command(&args).spawn().unwrap());
+    // Nobody reads what the server logs, and a full pipe would hold it up.
+    let mut server = Server(command(&args).stderr(Stdio::null()).spawn().unwrap());
     let mut line = String::new();
     BufReader::new(server.0.stdout.take().unwrap()).read_line(&mut line).unwrap();
     let told: serde_json::Value = serde_json::from_str(&line).unwrap();
