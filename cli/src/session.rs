@@ -73,7 +73,7 @@ impl Session {
 
     /// The same for a mesh folder that is known.
     pub(crate) async fn open_at(global: &Global, mesh: PathBuf) -> Outcome<Self> {
-        let mesh = absolute(mesh)?;
+        let mesh = absolute(&mesh)?;
         let settings = config::load(global, Some(&mesh))?;
         Self::open_with(global, mesh, settings).await
     }
@@ -161,8 +161,8 @@ fn principal(global: &Global, configured: Option<Principal>) -> Principal {
 }
 
 /// The folder's absolute path: a process may change its own folder, and the mesh stays where it is.
-pub(crate) fn absolute(mesh: PathBuf) -> Outcome<PathBuf> {
-    std::path::absolute(&mesh).map_err(|error| failure::file(&mesh, "finding the mesh", error))
+pub(crate) fn absolute(mesh: &Path) -> Outcome<PathBuf> {
+    std::path::absolute(mesh).map_err(|error| failure::file(mesh, "finding the mesh", error))
 }
 
 /// The mesh folder: as typed, else the current folder or its nearest parent that holds `mesh.yaml`.

@@ -31,7 +31,7 @@ use crate::{config, logs, telemetry};
 /// # Errors
 /// No mesh; an address that is taken or not allowed; a certificate that cannot be used.
 pub(crate) async fn run(args: &Serve, global: &Global, output: &Output) -> Outcome {
-    let mesh = session::absolute(session::find_mesh(global)?)?;
+    let mesh = session::absolute(&session::find_mesh(global)?)?;
     let settings = config::load(global, Some(&mesh))?;
     if args.health {
         return probe::run(args, &settings, output).await;

@@ -22,7 +22,7 @@ use object_store::local::LocalFileSystem;
 pub(crate) struct Remote {
     pub(crate) places: [Place; 2],
     /// Ends with the test.
-    _server: Box<dyn Any>,
+    _server: Box<dyn Any + Send>,
 }
 
 /// One bucket, container or web server.
