@@ -113,15 +113,10 @@ fn go_program(what: &str, name: &str, module: &str) -> Result<PathBuf> {
 pub(crate) fn azure_server() -> Result<()> {
     let folder = folder().join("azurite");
     let stamp = folder.join("installed.txt");
-    if !is_there("node") {
-        bail!("Node is missing; on Debian: apt-get install nodejs npm");
-    }
-    if fs::read_to_string(&stamp).is_ok_and(|installed| installed == AZURE_SERVER) {
+    if fs::read_to_string(&stamp).is_ok_and(|installed| installed == AZURE_SERVER) && is_there("node") {
         return Ok(());
     }
-    if !is_there("npm") {
-        bail!("npm is missing; on Debian: apt-get install npm");
-    }
+    debian("Node", &["nodejs", "npm"], || is_there("node") && is_there("npm"))?;
     fs::create_dir_all(&folder)?;
     println!("  installing the Azure server {AZURE_SERVER}");
     quiet(
@@ -135,26 +130,33 @@ pub(crate) fn azure_server() -> Result<()> {
     Ok(())
 }
 
-/// The Debian package of PostgreSQL, whatever version Debian has.
-const POSTGRESQL: &str = "postgresql";
-
-/// Looks for PostgreSQL's programs; installs the Debian package when they are missing and we are root, and says so.
+/// Looks for PostgreSQL's programs; installs the Debian package, whatever version Debian has, when they are missing.
 ///
 /// # Errors
-/// When they are missing and cannot be installed; the message names the package.
+/// As [`debian`].
 pub(crate) fn postgresql() -> Result<()> {
-    if postgresql_is_there() {
+    debian("PostgreSQL", &["postgresql"], postgresql_is_there)
+}
+
+/// Installs Debian packages when something is missing and we are root, and says so.
+///
+/// # Errors
+/// When it is missing and cannot be installed; the message names the packages.
+fn debian(what: &str, packages: &[&str], is_there_now: impl Fn() -> bool) -> Result<()> {
+    if is_there_now() {
         return Ok(());
     }
-    let by_hand = format!("PostgreSQL is missing; on Debian: apt-get install {POSTGRESQL}");
+    let named = packages.join(" ");
+    let by_hand = format!("{what} is missing; on Debian: apt-get install {named}");
     if !is_there("apt-get") || quiet(Command::new("id").arg("-u"))?.trim() != "0" {
         bail!("{by_hand}");
     }
-    println!("  installing the Debian package {POSTGRESQL}");
-    let install = ["install", "--yes", "--no-install-recommends", POSTGRESQL];
+    println!("  installing the Debian packages {named}");
+    let install: Vec<&str> =
+        ["install", "--yes", "--no-install-recommends"].into_iter().chain(packages.iter().copied()).collect();
     let installed = apt(&install).or_else(|_| apt(&["update"]).and_then(|()| apt(&install)));
     installed.with_context(|| by_hand.clone())?;
-    if !postgresql_is_there() {
+    if !is_there_now() {
         bail!("{by_hand}");
     }
     Ok(())
