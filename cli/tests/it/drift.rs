@@ -2,10 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::mesh::{contract, empty, on_shared, path};
-use crate::meshweave::{Ran, run};
-
-struct Mesh(tempfile::TempDir);
+use crate::mesh::{Mesh, contract, path};
 
 impl Mesh {
     /// A mesh with `shop.things` (id BIGINT, label VARCHAR), registered over one file, with these custom properties.
@@ -15,32 +12,23 @@ impl Mesh {
 
     /// The same with another type of `id`.
     fn of(kind: &str, policy: Option<&str>) -> Self {
-        let mesh = Self(empty());
-        mesh.rows("a", &format!("SELECT CAST(1 AS {kind}) AS id, 'one' AS label"));
+        let mesh = Self::empty();
+        mesh.things("a", &format!("SELECT CAST(1 AS {kind}) AS id, 'one' AS label"));
         let custom = policy.map(|word| format!("customProperties:\n  - {{ property: schemaDrift, value: {word} }}\n"));
         let text = contract("things", "1.0.0").replace("BIGINT", kind) + &custom.unwrap_or_default();
-        let file = mesh.0.path().join("things.yaml");
-        std::fs::write(&file, text).unwrap();
-        mesh.run(&["register", path(&file)]).ok();
+        mesh.run(&["register", &mesh.file("things.yaml", &text)]).ok();
         mesh
     }
 
-    fn run(&self, args: &[&str]) -> Ran {
-        let mut all = vec!["--mesh", path(self.0.path())];
-        all.extend(args);
-        run(&all)
-    }
-
-    fn rows(&self, file: &str, sql: &str) {
-        let folder = self.0.path().join("data/shop/things");
-        std::fs::create_dir_all(&folder).unwrap();
-        on_shared(&["sql", sql, "--out", path(&folder.join(format!("{file}.parquet")))]).ok();
+    /// Rows as one file of `shop.things`.
+    fn things(&self, file: &str, sql: &str) {
+        self.store(&format!("things/{file}.parquet"), sql);
     }
 
     /// Column, change, promised, stored, done of every row of `mesh.drift`.
     fn drift(&self) -> Vec<Value> {
         let sql = "SELECT \"column\", change, promised, stored, done FROM mesh.drift ORDER BY 1, 2, 5";
-        let rows = self.run(&["sql", sql, "-o", "json"]).json();
+        let rows = self.rows(sql);
         let row = |row: &Value| json!([row["column"], row["change"], row["promised"], row["stored"], row["done"]]);
         rows.as_array().unwrap().iter().map(row).collect()
     }
@@ -53,7 +41,7 @@ const NEW: &str = "SELECT CAST(2 AS BIGINT) AS id, 'two' AS label, true AS more"
 fn a_new_column_is_left_out_and_told() {
     let mesh = Mesh::new(None);
     assert_eq!(mesh.drift(), [] as [Value; 0]);
-    mesh.rows("b", NEW);
+    mesh.things("b", NEW);
     assert_eq!(mesh.run(&SELECT).json(), json!([{"id": 1, "label": "one"}, {"id": 2, "label": "two"}]));
     let told = [json!(["more", "new column", null, "boolean", "ignored"])];
     assert_eq!(mesh.drift(), told);
@@ -69,7 +57,7 @@ fn a_new_column_is_left_out_and_told() {
 #[test]
 fn whoever_refuses_gets_an_error_that_names_the_file() {
     let mesh = Mesh::new(Some("refuse"));
-    mesh.rows("b", NEW);
+    mesh.things("b", NEW);
     let error = mesh.run(&SELECT);
     assert_eq!(error.code, Some(6), "{}", error.stderr);
     for word in ["more", "boolean", "b.parquet", "shop.things"] {
@@ -82,26 +70,26 @@ fn whoever_refuses_gets_an_error_that_names_the_file() {
 fn whoever_widens_reads_the_stored_type() {
     let many = "SELECT CAST(3000000000 AS BIGINT) AS id, 'many' AS label";
     let narrow = Mesh::of("INTEGER", None);
-    narrow.rows("b", many);
+    narrow.things("b", many);
     assert_eq!(narrow.run(&SELECT).code, Some(6), "a wider type is refused without the policy");
     assert_eq!(narrow.drift(), [json!(["id", "other type", "int32", "int64", "refused"])]);
     let mesh = Mesh::of("INTEGER", Some("widen"));
-    mesh.rows("b", many);
+    mesh.things("b", many);
     let types = "SELECT arrow_typeof(max(id)) AS t, max(id) AS m, min(id) AS n FROM shop.things";
     let expected = json!([{"t": "Int64", "m": 3_000_000_000_i64, "n": 1}]);
     assert_eq!(mesh.run(&["sql", types, "-o", "json"]).json(), expected);
     assert_eq!(mesh.drift(), [json!(["id", "other type", "int32", "int64", "widened"])]);
-    mesh.rows("b", "SELECT CAST(0.5 AS DOUBLE) AS id, 'half' AS label");
+    mesh.things("b", "SELECT CAST(0.5 AS DOUBLE) AS id, 'half' AS label");
     let error = mesh.run(&["sql", "SELECT id FROM shop.things WHERE id > 7", "-o", "json"]);
     assert_eq!(error.code, Some(0), "a double holds every 32 bit number: {}", error.stderr);
-    mesh.rows("b", "SELECT 'x' AS id, 'text' AS label");
+    mesh.things("b", "SELECT 'x' AS id, 'text' AS label");
     assert_eq!(mesh.run(&SELECT).code, Some(6), "a text is no wider number");
 }
 
 #[test]
 fn a_column_that_older_files_lack_is_null_and_told_and_one_that_all_lack_is_an_error() {
     let mesh = Mesh::new(None);
-    mesh.rows("b", "SELECT CAST(2 AS BIGINT) AS id");
+    mesh.things("b", "SELECT CAST(2 AS BIGINT) AS id");
     assert_eq!(mesh.run(&SELECT).json(), json!([{"id": 1, "label": "one"}, {"id": 2, "label": null}]));
     assert_eq!(mesh.drift(), [json!(["label", "missing column", "string", null, "read as null"])]);
     std::fs::remove_file(mesh.0.path().join("data/shop/things/a.parquet")).unwrap();
@@ -118,7 +106,7 @@ fn a_column_that_older_files_lack_is_null_and_told_and_one_that_all_lack_is_an_e
 
 #[test]
 fn a_policy_that_there_is_not_is_told_where_it_stands() {
-    let mesh = Mesh(empty());
+    let mesh = Mesh::empty();
     let text = contract("things", "1.0.0") + "customProperties:\n  - { property: schemaDrift, value: shrug }\n";
     let file = mesh.0.path().join("things.yaml");
     std::fs::write(&file, &text).unwrap();
@@ -134,7 +122,7 @@ fn the_mesh_says_what_is_so_where_a_contract_says_nothing() {
     let document = mesh.0.path().join("mesh.yaml");
     let text = std::fs::read_to_string(&document).unwrap();
     std::fs::write(&document, format!("{text}defaults: {{ schema_drift: refuse }}\n")).unwrap();
-    mesh.rows("b", NEW);
+    mesh.things("b", NEW);
     assert_eq!(mesh.run(&SELECT).code, Some(6));
     let domain = mesh.0.path().join("domains/shop/domain.yaml");
     let text = std::fs::read_to_string(&domain).unwrap();

@@ -6,7 +6,7 @@ use std::sync::OnceLock;
 
 use tempfile::TempDir;
 
-use crate::meshweave;
+use crate::meshweave::{self, Ran};
 
 /// TPC-H scale of the shared mesh.
 pub(crate) const SCALE: &str = "0.001";
@@ -42,10 +42,51 @@ pub(crate) fn path(path: &Path) -> &str {
 }
 
 /// Runs the binary on the shared mesh.
-pub(crate) fn on_shared(args: &[&str]) -> meshweave::Ran {
+pub(crate) fn on_shared(args: &[&str]) -> Ran {
     let mut all = vec!["--mesh", path(shared())];
     all.extend(args);
     meshweave::run(&all)
+}
+
+/// A mesh of a test's own, gone when the test ends.
+pub(crate) struct Mesh(pub(crate) TempDir);
+
+impl Mesh {
+    /// As [`empty`] makes it.
+    pub(crate) fn empty() -> Self {
+        Self(empty())
+    }
+
+    /// Runs a command on it.
+    pub(crate) fn run(&self, args: &[&str]) -> Ran {
+        let mut all = vec!["--mesh", path(self.0.path())];
+        all.extend(args);
+        meshweave::run(&all)
+    }
+
+    /// Writes a file of it, with its folders, and gives its path.
+    pub(crate) fn file(&self, name: &str, text: &str) -> String {
+        let file = self.made(name);
+        std::fs::write(&file, text).unwrap();
+        path(&file).to_owned()
+    }
+
+    /// Writes the rows of a statement as one file below `data/shop`.
+    pub(crate) fn store(&self, name: &str, sql: &str) {
+        let file = self.made(&format!("data/shop/{name}"));
+        on_shared(&["sql", sql, "--out", path(&file)]).ok();
+    }
+
+    /// The rows of a statement.
+    pub(crate) fn rows(&self, sql: &str) -> serde_json::Value {
+        self.run(&["sql", sql, "-o", "json"]).json()
+    }
+
+    fn made(&self, name: &str) -> PathBuf {
+        let file = self.0.path().join(name);
+        std::fs::create_dir_all(file.parent().unwrap()).unwrap();
+        file
+    }
 }
 
 /// A mesh with one domain, `shop`, owned by `shop-team`, whose member is the local principal; no product yet.

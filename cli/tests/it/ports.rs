@@ -1,31 +1,6 @@
 //! Products of several documents on the command line: a product document and the contracts of its ports are one product.
 
-use crate::mesh::{empty, on_shared, path};
-use crate::meshweave::{Ran, run};
-
-struct Mesh(tempfile::TempDir);
-
-impl Mesh {
-    fn run(&self, args: &[&str]) -> Ran {
-        let mut all = vec!["--mesh", path(self.0.path())];
-        all.extend(args);
-        run(&all)
-    }
-
-    fn file(&self, name: &str, text: &str) -> String {
-        let file = self.0.path().join(name);
-        std::fs::create_dir_all(file.parent().unwrap()).unwrap();
-        std::fs::write(&file, text).unwrap();
-        path(&file).to_owned()
-    }
-
-    /// Rows as one Parquet file of a folder below `data/shop`.
-    fn rows(&self, folder: &str, sql: &str) {
-        let folder = self.0.path().join("data/shop").join(folder);
-        std::fs::create_dir_all(&folder).unwrap();
-        on_shared(&["sql", sql, "--out", path(&folder.join("a.parquet"))]).ok();
-    }
-}
+use crate::mesh::{Mesh, path};
 
 const PRODUCT: &str = "apiVersion: v1.0.0\nkind: DataProduct\nid: urn:test:orders\nname: orders\ndomain: shop\nversion: 1.0.0\n\
     status: active\noutputPorts:\n  - { name: current, version: 1.0.0, contractId: urn:test:current }\n\
@@ -41,9 +16,9 @@ fn contract(name: &str, column: &str) -> String {
 }
 
 fn mesh() -> (Mesh, String) {
-    let mesh = Mesh(empty());
-    mesh.rows("current", "SELECT CAST(7 AS BIGINT) AS id");
-    mesh.rows("history", "SELECT CAST(3 AS BIGINT) AS n UNION ALL SELECT CAST(4 AS BIGINT)");
+    let mesh = Mesh::empty();
+    mesh.store("current/a.parquet", "SELECT CAST(7 AS BIGINT) AS id");
+    mesh.store("history/a.parquet", "SELECT CAST(3 AS BIGINT) AS n UNION ALL SELECT CAST(4 AS BIGINT)");
     mesh.file("repository/contracts/current.yaml", &contract("current", "id"));
     mesh.file("repository/contracts/history.yaml", &contract("history", "n"));
     mesh.file("repository/orders.odps.yaml", PRODUCT);

@@ -1,32 +1,12 @@
 //! `register`: from a contract file to rows, once; and everything it refuses.
 
-use crate::mesh::{contract, empty, on_shared, path};
-use crate::meshweave::{Ran, run};
-
-struct Mesh(tempfile::TempDir);
-
-impl Mesh {
-    fn run(&self, args: &[&str]) -> Ran {
-        let mut all = vec!["--mesh", path(self.0.path())];
-        all.extend(args);
-        run(&all)
-    }
-
-    fn file(&self, name: &str, text: &str) -> String {
-        let file = self.0.path().join(name);
-        std::fs::create_dir_all(file.parent().unwrap()).unwrap();
-        std::fs::write(&file, text).unwrap();
-        path(&file).to_owned()
-    }
-}
+use crate::mesh::{Mesh, contract, path};
 
 #[test]
 fn a_contract_becomes_a_product_with_rows() {
-    let mesh = Mesh(empty());
-    let data = mesh.0.path().join("data/shop/things");
-    std::fs::create_dir_all(&data).unwrap();
+    let mesh = Mesh::empty();
     let rows = "SELECT CAST(1 AS BIGINT) AS id, 'one' AS label UNION ALL SELECT 2, NULL ORDER BY 1";
-    on_shared(&["sql", rows, "--out", path(&data.join("a.parquet"))]).ok();
+    mesh.store("things/a.parquet", rows);
     let file = mesh.file("things.yaml", &contract("things", "1.0.0"));
 
     let planned = mesh.run(&["register", "--config", &file, "--dry-run", "-o", "json"]).json();
@@ -45,7 +25,7 @@ fn a_contract_becomes_a_product_with_rows() {
 
 #[test]
 fn a_version_that_says_something_else_is_refused() {
-    let mesh = Mesh(empty());
+    let mesh = Mesh::empty();
     let file = mesh.file("things.yaml", &contract("things", "1.0.0"));
     mesh.run(&["register", &file]).ok();
     let file = mesh.file("things.yaml", &contract("things", "1.0.0").replace("required: false", "required: true"));
@@ -54,7 +34,7 @@ fn a_version_that_says_something_else_is_refused() {
 
 #[test]
 fn an_invalid_contract_lists_its_problems() {
-    let mesh = Mesh(empty());
+    let mesh = Mesh::empty();
     let file = mesh.file("bad.yaml", &contract("things", "1.0.0").replace("status: active", "statsu: active"));
     let ran = mesh.run(&["register", &file]);
     assert!(ran.failed(3).contains("statsu") && ran.stderr.contains("bad.yaml:"), "{}", ran.stderr);
@@ -64,7 +44,7 @@ fn an_invalid_contract_lists_its_problems() {
 
 #[test]
 fn a_location_outside_the_domains_prefixes_is_denied() {
-    let mesh = Mesh(empty());
+    let mesh = Mesh::empty();
     let elsewhere = contract("things", "1.0.0").replace("file://./data/shop/things/", "file:///etc/");
     let file = mesh.file("things.yaml", &elsewhere);
     assert_eq!(mesh.run(&["register", &file, "-o", "json"]).error(4)["kind"], "denied");
@@ -72,7 +52,7 @@ fn a_location_outside_the_domains_prefixes_is_denied() {
 
 #[test]
 fn a_folder_is_registered_file_by_file_and_each_failure_is_told() {
-    let mesh = Mesh(empty());
+    let mesh = Mesh::empty();
     mesh.file("contracts/a.yaml", &contract("apples", "1.0.0"));
     mesh.file("contracts/b.yaml", "kind: Nothing\n");
     mesh.file("contracts/c.yaml", &contract("cherries", "1.0.0"));
@@ -88,7 +68,7 @@ fn a_folder_is_registered_file_by_file_and_each_failure_is_told() {
 
 #[test]
 fn storage_fills_a_contract_without_a_location() {
-    let mesh = Mesh(empty());
+    let mesh = Mesh::empty();
     let text = contract("things", "1.0.0");
     let without: String =
         text.lines().filter(|line| !line.contains("server")).map(|line| format!("{line}\n")).collect();

@@ -1,32 +1,13 @@
 //! Products of CSV, JSON lines and Avro files: registered, checked, described, joined with others, and refused where they are wrong.
 
-use crate::mesh::{contract, empty, on_shared, path};
-use crate::meshweave::{Ran, run};
-
-struct Mesh(tempfile::TempDir);
+use crate::mesh::{Mesh, contract};
+use crate::meshweave::Ran;
 
 impl Mesh {
-    fn run(&self, args: &[&str]) -> Ran {
-        let mut all = vec!["--mesh", path(self.0.path())];
-        all.extend(args);
-        run(&all)
-    }
-
-    fn file(&self, name: &str, text: &str) -> String {
-        let file = self.0.path().join(name);
-        std::fs::create_dir_all(file.parent().unwrap()).unwrap();
-        std::fs::write(&file, text).unwrap();
-        path(&file).to_owned()
-    }
-
     /// Registers a product of `shop` that everyone may read.
     fn register(&self, name: &str, columns: &str, storage: &str) -> Ran {
         let file = self.file(&format!("{name}.yaml"), &product(name, columns, storage));
         self.run(&["register", &file])
-    }
-
-    fn rows(&self, sql: &str) -> serde_json::Value {
-        self.run(&["sql", sql, "-o", "json"]).json()
     }
 }
 
@@ -44,15 +25,13 @@ const PRICES_AT: &str =
 
 /// A mesh with `shop.prices` in CSV and `shop.things` in Parquet.
 fn shop() -> Mesh {
-    let mesh = Mesh(empty());
+    let mesh = Mesh::empty();
     mesh.file("data/shop/prices/a.csv", "\u{feff}ID;more;Price\r\n1;x;2.50\r\n2;\"y;z\";NA\r\n");
     mesh.file("data/shop/prices/b.csv", "price;id\n0.99;3\n");
     let done = mesh.register("prices", PRICES, PRICES_AT).ok();
     assert!(done.contains("2 csv files"), "{done}");
-    let things = mesh.0.path().join("data/shop/things");
-    std::fs::create_dir_all(&things).unwrap();
     let rows = "SELECT CAST(1 AS BIGINT) AS id, 'one' AS label UNION ALL SELECT 3, 'three' ORDER BY 1";
-    on_shared(&["sql", rows, "--out", path(&things.join("a.parquet"))]).ok();
+    mesh.store("things/a.parquet", rows);
     let file = mesh.file("things.yaml", &contract("things", "1.0.0"));
     mesh.run(&["register", &file]).ok();
     mesh
@@ -90,7 +69,7 @@ fn explain_says_which_predicates_are_not_pushed_and_why() {
 
 #[test]
 fn a_contract_and_its_files_are_compared_when_it_is_registered() {
-    let mesh = Mesh(empty());
+    let mesh = Mesh::empty();
     mesh.file("data/shop/prices/a.csv", "id;price\n1;cheap\n");
     let ran = mesh.register("prices", PRICES, PRICES_AT);
     assert!(ran.failed(3).contains("price"), "{}", ran.stderr);
@@ -101,7 +80,7 @@ fn a_contract_and_its_files_are_compared_when_it_is_registered() {
 
 #[test]
 fn columns_are_learnt_by_register_and_described() {
-    let mesh = Mesh(empty());
+    let mesh = Mesh::empty();
     mesh.file(
         "data/shop/visits/day=2024-01-01/a.jsonl",
         "{\"who\": \"ann\", \"pages\": 3, \"from\": {\"city\": \"Ulm\"}}\n",
