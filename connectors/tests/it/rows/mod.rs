@@ -3,6 +3,7 @@
 mod avro;
 mod conformance;
 mod csv;
+mod drift;
 mod folders;
 mod hidden;
 mod json;
