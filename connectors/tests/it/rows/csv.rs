@@ -188,6 +188,9 @@ async fn an_open_quote_does_not_swallow_a_large_file() {
     let error = failure(&strict, &port).await;
     assert!(matches!(error.failure(), Failure::Exhausted { .. }), "{error}");
     assert!(error.to_string().contains("line 2"), "{error}");
+    let fields = files(&[("a.csv", ("id,label\n".to_owned() + &",".repeat(2000)).as_bytes())], Some(two())).await;
+    let error = failure(&strict, &fields).await;
+    assert!(matches!(error.failure(), Failure::Exhausted { .. }), "fields without text are part of a row too: {error}");
 }
 
 #[tokio::test]
