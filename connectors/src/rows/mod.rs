@@ -20,6 +20,7 @@ mod scan;
 mod source;
 mod stream;
 mod table;
+mod thread;
 pub(crate) mod watch;
 
 use std::sync::Arc;

@@ -7,14 +7,13 @@
 use std::sync::Arc;
 
 use arrow::datatypes::{Schema, SchemaRef};
-use datafusion::common::runtime::SpawnedTask;
 use futures::{FutureExt, StreamExt, TryFutureExt, TryStreamExt, stream};
 use meshweave_engine::connect::{Observed, Port};
 use meshweave_engine::{Error, QueryContext, Result};
 use object_store::ObjectMeta;
 
 use super::format::Look;
-use super::{RowFiles, input, learnt};
+use super::{RowFiles, input, learnt, thread};
 use crate::common::manifest::Manifest;
 use crate::common::merge::Merge;
 use crate::common::plain;
@@ -107,8 +106,7 @@ impl RowFiles {
         let (input, fetching) = input::open(source, file.clone(), packing);
         let rules = self.rules(port, promised.clone().unwrap_or_else(|| Arc::new(Schema::empty())));
         let (format, sample_bytes) = (Arc::clone(&self.format), self.sample_bytes);
-        let looking = SpawnedTask::spawn_blocking(move || format.look(input, &Look { rules, promised, sample_bytes }));
-        let seen = looking.join().await;
+        let seen = thread::run(move || format.look(input, &Look { rules, promised, sample_bytes }))?.await;
         drop(fetching);
         seen.map_err(|cause| Error::internal(format!("\"{}\" could not be looked at", file.location), cause))?
     }

@@ -10,3 +10,4 @@ mod json;
 mod packed;
 mod replaced;
 mod support;
+mod threads;
