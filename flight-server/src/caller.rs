@@ -41,12 +41,13 @@ impl Caller {
         }
         let database = text(headers, "database")?.filter(|name| !name.eq_ignore_ascii_case(catalog));
         let agent = text(headers, "user-agent")?.unwrap_or_default();
+        let is_jdbc = is_jdbc(&agent);
         Ok(Self {
             principal,
             purpose: text(headers, "x-meshweave-purpose")?,
             default_schema: text(headers, "schema")?.or(database),
-            profile: profile(headers)?,
-            is_jdbc: agent.contains("JDBC Flight SQL Driver"),
+            profile: profile(headers)?.unwrap_or(if is_jdbc { Profile::Jdbc } else { Profile::Compat }),
+            is_jdbc,
             timeout: timeout(headers)?,
             message_bytes: message_bytes(headers, options)?,
         })
@@ -63,6 +64,11 @@ impl Caller {
     }
 }
 
+/// Whether the Apache JDBC driver calls. It gives no name of its own: what can be seen is the library below it.
+fn is_jdbc(agent: &str) -> bool {
+    agent.starts_with("grpc-java") || agent.contains("JDBC Flight SQL Driver")
+}
+
 /// The text of a header; none when it is absent or empty.
 fn text(headers: &MetadataMap, name: &str) -> Outcome<Option<String>> {
     let Some(value) = headers.get(name) else {
@@ -73,12 +79,15 @@ fn text(headers: &MetadataMap, name: &str) -> Outcome<Option<String>> {
     Ok(Some(text.trim().to_owned()).filter(|t| !t.is_empty()))
 }
 
-fn profile(headers: &MetadataMap) -> Outcome<Profile> {
+/// The profile that a client asks for; none: it is known by its name.
+fn profile(headers: &MetadataMap) -> Outcome<Option<Profile>> {
     match text(headers, "x-meshweave-wire")?.as_deref() {
-        None | Some("compat") => Ok(Profile::Compat),
-        Some("native" | "arrow") => Ok(Profile::Arrow),
+        None => Ok(None),
+        Some("compat") => Ok(Some(Profile::Compat)),
+        Some("native" | "arrow") => Ok(Some(Profile::Arrow)),
+        Some("jdbc") => Ok(Some(Profile::Jdbc)),
         Some(other) => Err(Fault::invalid(format!("the header `x-meshweave-wire` cannot be \"{other}\""))
-            .hint("It is `compat` (the default) or `native`.")),
+            .hint("It is `compat` (the default), `jdbc` or `native`.")),
     }
 }
 

@@ -33,6 +33,8 @@ pub(crate) enum Profile {
     Compat,
     /// Arrow's own types; only dictionaries, run-ends and list-views are flattened.
     Arrow,
+    /// What the Apache JDBC driver reads rightly: as [`Self::Compat`], and no unsigned numbers, which it takes for signed ones.
+    Jdbc,
 }
 
 impl Profile {
@@ -41,6 +43,7 @@ impl Profile {
         match self {
             Self::Compat => 0,
             Self::Arrow => 1,
+            Self::Jdbc => 4,
         }
     }
 
@@ -49,6 +52,7 @@ impl Profile {
         match number {
             0 => Ok(Self::Compat),
             1 => Ok(Self::Arrow),
+            4 => Ok(Self::Jdbc),
             other => Err(Fault::invalid(format!(
                 "the ticket asks for wire profile {other}, which this server does not know"
             ))),

@@ -12,13 +12,18 @@ use super::Profile;
 /// The wire type of an Arrow type.
 fn wire_type(data_type: &DataType, profile: Profile) -> DataType {
     use DataType as T;
-    let compat = profile == Profile::Compat;
+    let compat = profile != Profile::Arrow;
+    let signed = profile == Profile::Jdbc;
     match data_type {
         T::Dictionary(_, value) => wire_type(value, profile),
         T::RunEndEncoded(_, values) => wire_type(values.data_type(), profile),
         T::Utf8View | T::LargeUtf8 if compat => T::Utf8,
         T::BinaryView | T::LargeBinary if compat => T::Binary,
         T::Float16 if compat => T::Float32,
+        T::UInt8 if signed => T::Int16,
+        T::UInt16 if signed => T::Int32,
+        // Positions and counts fit; a value that does not is an error, where the driver would show a negative number.
+        T::UInt32 | T::UInt64 if signed => T::Int64,
         T::Decimal32(precision, scale) | T::Decimal64(precision, scale) if compat => T::Decimal128(*precision, *scale),
         T::Timestamp(unit, Some(zone)) if is_utc(zone) => T::Timestamp(*unit, Some("UTC".into())),
         T::Union(..) if compat => T::Utf8,
@@ -66,7 +71,7 @@ fn is_storage_detail(key: &str) -> bool {
 pub(super) fn result_field(field: &Field, profile: Profile) -> Field {
     let wire = plain_field(field, profile);
     match profile {
-        Profile::Compat => with_driver_metadata(wire, []),
+        Profile::Compat | Profile::Jdbc => with_driver_metadata(wire, []),
         Profile::Arrow => wire,
     }
 }
