@@ -3,12 +3,14 @@
 import sys
 import traceback
 from contextlib import contextmanager
+from threading import Lock
 
 
 class Checks:
-    """The cases of one program."""
+    """The cases of one program; several threads may run them."""
 
     def __init__(self):
+        self.lock = Lock()
         self.passed = 0
         self.failed = 0
 
@@ -18,12 +20,14 @@ class Checks:
         try:
             yield
         except Exception:
-            self.failed += 1
-            print(f"not ok {name}")
-            print("".join(f"# {line}\n" for line in traceback.format_exc().splitlines()), end="")
+            text = "".join(f"\n# {line}" for line in traceback.format_exc().splitlines())
+            with self.lock:
+                self.failed += 1
+                print(f"not ok {name}{text}")
         else:
-            self.passed += 1
-            print(f"ok {name}")
+            with self.lock:
+                self.passed += 1
+                print(f"ok {name}")
 
     def end(self):
         """Prints the sum and ends the program."""
