@@ -8,7 +8,6 @@
 //! Start reading at [`product`].
 
 pub(crate) mod identity;
-mod ids;
 mod levels;
 mod maps;
 mod options;
