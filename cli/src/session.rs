@@ -11,6 +11,7 @@ use meshweave_engine::catalog::Entry;
 use meshweave_engine::engine::Parts;
 use meshweave_engine::policy::{AccessBlockPolicy, Action, Decision, PolicyEngine};
 use meshweave_engine::settings::Settings;
+use meshweave_engine::temp::TempSchema;
 use meshweave_engine::{Engine, Principal, QueryContext};
 
 use crate::args::Global;
@@ -44,6 +45,8 @@ pub(crate) struct Session {
     pub(crate) engine: Arc<Engine>,
     /// Who asks.
     pub(crate) principal: Principal,
+    /// The tables that the statements of this process make.
+    temp: Arc<TempSchema>,
     /// The engine's own policy, for listings that are made here.
     policy: Arc<dyn PolicyEngine>,
 }
@@ -95,7 +98,8 @@ impl Session {
         let parts = Parts { mesh, settings, connectors, policy: Arc::clone(&policy) };
         let engine = Engine::open(parts).await?;
         ENGINE.get_or_init(|| Arc::clone(&engine));
-        let session = Self { engine, principal, policy };
+        let temp = engine.temp_schema();
+        let session = Self { engine, principal, temp, policy };
         session.resolve_by_hand().await;
         Ok(session)
     }
@@ -112,7 +116,7 @@ impl Session {
 
     /// A context for one query of this session's principal.
     pub(crate) fn context(&self) -> QueryContext {
-        QueryContext::new(self.principal.clone())
+        QueryContext { temp: Some(Arc::clone(&self.temp)), ..QueryContext::new(self.principal.clone()) }
     }
 
     /// Whether the principal may do this with a product version.

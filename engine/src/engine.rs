@@ -10,6 +10,7 @@ use arrow::array::RecordBatch;
 use arrow::datatypes::{DataType, SchemaRef};
 use datafusion::common::ScalarValue;
 use datafusion::execution::SendableRecordBatchStream;
+use datafusion::execution::memory_pool::{MemoryConsumer, MemoryReservation};
 use futures::TryStreamExt;
 
 use crate::catalog::{Catalog, CatalogSnapshot, Freshness};
@@ -24,6 +25,7 @@ use crate::policy::PolicyEngine;
 use crate::run::{self, Executor, LocalExecutor, Runnable, Runtime};
 use crate::settings::Settings;
 use crate::state::StateStore;
+use crate::temp::{Ingest, TempSchema};
 use crate::version::VersionVector;
 
 /// What an engine is made of.
@@ -104,6 +106,8 @@ pub struct StatementInfo {
     pub schema: SchemaRef,
     /// Its parameters, in order.
     pub parameters: Vec<ParameterInfo>,
+    /// Whether it writes to a temporary table; its answer is then one row with the number of rows.
+    pub writes: bool,
 }
 
 /// A statement whose products are granted and pinned and whose plan is made; nothing has run yet.
@@ -141,6 +145,16 @@ impl Planned {
     /// The pinned version of every product in it.
     pub fn versions(&self) -> &VersionVector {
         &self.runnable.versions
+    }
+
+    /// Whether it writes to a temporary table when it is run.
+    pub fn writes(&self) -> bool {
+        self.runnable.change.is_some()
+    }
+
+    /// Bytes that its scans read at most, as far as planning knows.
+    pub fn scan_bytes(&self) -> u64 {
+        self.runnable.scan_bytes
     }
 
     /// What each scan was given, in planning order.
@@ -270,6 +284,29 @@ impl Engine {
     /// As [`Self::plan`], except those of storage.
     pub async fn describe(&self, ctx: &QueryContext, sql: &str) -> Result<StatementInfo> {
         ctx.bounded(std::future::ready(plan::describe(self, ctx, sql))).await
+    }
+
+    /// An empty schema for temporary tables: one per session, handed to its queries in [`QueryContext::temp`].
+    pub fn temp_schema(&self) -> Arc<TempSchema> {
+        let limit = self.settings.sessions.temp_memory.0;
+        Arc::new(TempSchema::new(limit, self.runtime.template.pool()))
+    }
+
+    /// Takes rows into a temporary table of the context's session, all or none; gives their number.
+    ///
+    /// # Errors
+    /// No session; a table that exists or does not, values that do not fit, no room; those of `rows`.
+    pub async fn ingest(&self, ctx: &QueryContext, ingest: Ingest, rows: SendableRecordBatchStream) -> Result<u64> {
+        let ctx = ctx.clone().with_timeout(self.settings.limits.statement_timeout.0);
+        let temp = ctx.temp.as_ref().ok_or_else(plan::no_session)?;
+        ctx.bounded(ingest.take_in(temp, rows)).await
+    }
+
+    /// A reservation in the memory that all queries share, for what a door holds of their answers. It is empty.
+    ///
+    /// - `what`: its name in errors.
+    pub fn reservation(&self, what: &str) -> MemoryReservation {
+        MemoryConsumer::new(what).register(self.runtime.template.pool())
     }
 
     /// What is remembered: manifests, queries, and who reads which product.
