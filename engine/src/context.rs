@@ -14,6 +14,7 @@ use uuid::Uuid;
 use crate::drift::DriftLog;
 use crate::error::{Error, Failure, Result};
 use crate::principal::Principal;
+use crate::temp::TempSchema;
 
 pub use crate::usage::Usage;
 
@@ -30,6 +31,12 @@ pub struct QueryContext {
     pub purpose: Option<String>,
     /// The schema (domain) that one-part names belong to.
     pub default_schema: Option<String>,
+    /// The session's own tables; none: the caller has no session to keep them in.
+    pub temp: Option<Arc<TempSchema>>,
+    /// Whose account the query is on, when the caller said; told in the log.
+    pub project: Option<String>,
+    /// How old an answer may be, when the caller said; what may be older than its sources keeps to it.
+    pub max_staleness: Option<Duration>,
     /// The moment after which the query is stopped, and the limit it came from.
     pub deadline: Option<(Instant, Duration)>,
     /// Stops the query when cancelled.
@@ -50,6 +57,9 @@ impl QueryContext {
             principal: Arc::new(principal),
             purpose: None,
             default_schema: None,
+            temp: None,
+            project: None,
+            max_staleness: None,
             deadline: None,
             cancel: CancellationToken::new(),
             usage: Arc::default(),

@@ -24,6 +24,7 @@ use crate::policy::PolicyEngine;
 use crate::run::{self, Executor, LocalExecutor, Runnable, Runtime};
 use crate::settings::Settings;
 use crate::state::StateStore;
+use crate::temp::{Ingest, TempSchema};
 use crate::version::VersionVector;
 
 /// What an engine is made of.
@@ -104,6 +105,8 @@ pub struct StatementInfo {
     pub schema: SchemaRef,
     /// Its parameters, in order.
     pub parameters: Vec<ParameterInfo>,
+    /// Whether it writes to a temporary table; its answer is then one row with the number of rows.
+    pub writes: bool,
 }
 
 /// A statement whose products are granted and pinned and whose plan is made; nothing has run yet.
@@ -141,6 +144,11 @@ impl Planned {
     /// The pinned version of every product in it.
     pub fn versions(&self) -> &VersionVector {
         &self.runnable.versions
+    }
+
+    /// Whether it writes to a temporary table when it is run.
+    pub fn writes(&self) -> bool {
+        self.runnable.change.is_some()
     }
 
     /// What each scan was given, in planning order.
@@ -270,6 +278,22 @@ impl Engine {
     /// As [`Self::plan`], except those of storage.
     pub async fn describe(&self, ctx: &QueryContext, sql: &str) -> Result<StatementInfo> {
         ctx.bounded(std::future::ready(plan::describe(self, ctx, sql))).await
+    }
+
+    /// An empty schema for temporary tables: one per session, handed to its queries in [`QueryContext::temp`].
+    pub fn temp_schema(&self) -> Arc<TempSchema> {
+        let limit = self.settings.sessions.temp_memory.0;
+        Arc::new(TempSchema::new(limit, self.runtime.template.pool()))
+    }
+
+    /// Takes rows into a temporary table of the context's session, all or none; gives their number.
+    ///
+    /// # Errors
+    /// No session; a table that exists or does not, values that do not fit, no room; those of `rows`.
+    pub async fn ingest(&self, ctx: &QueryContext, ingest: Ingest, rows: SendableRecordBatchStream) -> Result<u64> {
+        let ctx = ctx.clone().with_timeout(self.settings.limits.statement_timeout.0);
+        let temp = ctx.temp.as_ref().ok_or_else(plan::no_session)?;
+        ctx.bounded(ingest.take_in(temp, rows)).await
     }
 
     /// What is remembered: manifests, queries, and who reads which product.

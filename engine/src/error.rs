@@ -256,6 +256,15 @@ pub enum Failure {
         /// What to do instead; a sentence.
         hint: Option<String>,
     },
+    /// A temporary table of that name is there already.
+    #[error("{table} exists already")]
+    TempTableExists {
+        /// `temp.name`.
+        table: String,
+    },
+    /// A statement that writes, and was run already.
+    #[error("the statement was run already, and it writes: it is not run twice")]
+    RunBefore,
     /// Our fault.
     #[error("{message}")]
     Internal {
@@ -305,7 +314,7 @@ impl Error {
     pub fn kind(&self) -> Kind {
         match self.failure() {
             Failure::ProductNotFound { .. } | Failure::NameNotFound { .. } => Kind::NotFound,
-            Failure::InvalidQuery { .. } => Kind::InvalidQuery,
+            Failure::InvalidQuery { .. } | Failure::TempTableExists { .. } | Failure::RunBefore => Kind::InvalidQuery,
             Failure::InvalidConfiguration { .. } => Kind::InvalidConfiguration,
             Failure::InvalidContract { .. } => Kind::InvalidContract,
             Failure::BreakingChange { .. } => Kind::BreakingChange,
@@ -363,6 +372,10 @@ impl Error {
             | Failure::Unsupported { hint, .. } => hint.clone(),
             Failure::PinnedObjectChanged { .. } => Some("Run the query again: it will pin the new objects.".to_owned()),
             Failure::CatalogConflict { .. } => Some("Run the command again.".to_owned()),
+            Failure::TempTableExists { .. } => {
+                Some("Drop it first, or write CREATE OR REPLACE TABLE or CREATE TABLE IF NOT EXISTS.".to_owned())
+            }
+            Failure::RunBefore => Some("Ask for the statement anew to run it again.".to_owned()),
             Failure::Unavailable { cause: Some(cause), .. } => {
                 crate::storage::Fault::of(cause.as_ref()).map(|fault| fault.hint().to_owned())
             }

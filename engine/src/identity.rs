@@ -52,6 +52,14 @@ pub trait Authenticator: fmt::Debug + Send + Sync {
     /// # Errors
     /// [`crate::Failure::Unauthenticated`] when they are nobody's.
     async fn authenticate(&self, credentials: &Credentials) -> Result<Principal>;
+
+    /// Who somebody is now that was authenticated before and shows a login of ours: the same, unless the authenticator knows better.
+    ///
+    /// # Errors
+    /// [`crate::Failure::Unauthenticated`] when nobody is called so any more.
+    async fn still(&self, principal: &Principal) -> Result<Principal> {
+        Ok(principal.clone())
+    }
 }
 
 /// Every caller is the one local principal, whatever they show: for embedded use and for a server that only this machine reaches.

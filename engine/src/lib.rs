@@ -23,6 +23,7 @@ pub mod run;
 pub mod settings;
 pub mod state;
 pub mod storage;
+pub mod temp;
 pub mod types;
 mod usage;
 pub mod version;

@@ -26,7 +26,7 @@ use crate::error::Result;
 use crate::principal::Principal;
 
 pub use reference::SettingDoc;
-pub use server::{Listen, LogForm, LogSettings, TelemetrySettings, TlsSettings};
+pub use server::{Listen, LogForm, LogSettings, SessionSettings, TelemetrySettings, TlsSettings};
 pub use units::{ByteSize, Timeout};
 
 /// The settings of one process.
@@ -49,6 +49,8 @@ pub struct Settings {
     pub storage: StorageSettings,
     /// What one process and one query may use.
     pub limits: Limits,
+    /// What callers keep between two calls: options and temporary tables.
+    pub sessions: SessionSettings,
     /// How the catalog is kept current.
     pub catalog: CatalogSettings,
     /// Where state (manifests by hash, the query log) is kept, and how long.

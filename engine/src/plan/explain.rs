@@ -36,7 +36,7 @@ pub(super) fn views(resolution: &Resolution) -> Vec<(String, String)> {
     let name = |target: &Target| match target {
         Target::Table(index) => Some(resolution.wanted[*index].key.clone()),
         Target::View(index) => Some(resolution.views[*index].entry.id().major_key()),
-        Target::System(_) => None,
+        Target::Ready(_) => None,
     };
     let row = |view: &View| {
         let id = view.entry.id();

@@ -20,6 +20,7 @@ mod pin;
 mod reads;
 mod system;
 mod tokens;
+mod write;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -42,6 +43,7 @@ use crate::error::{Error, Failure, Kind, Result};
 use crate::observe::record::Recorder;
 use crate::run::session::Tables;
 use crate::run::{self, Head, ResultLimits, Runnable};
+use crate::temp::count_schema;
 use crate::version::VersionVector;
 use analyze::Watched;
 pub(crate) use analyze::{Measured, spilled};
@@ -50,6 +52,7 @@ use names::{Resolution, Resolver, Scope, Target};
 use parse::{Listing, Request};
 pub(crate) use reads::names_in;
 pub(crate) use tokens::lower_first;
+pub(crate) use write::no_session;
 
 /// Grants, pins and plans one statement.
 ///
@@ -117,12 +120,15 @@ async fn planned(
     let mut rows = explain::views(&resolution);
     rows.extend(explain::rows(&pinned.entries, &reports));
     let (plan, counted) = run::counted(physical).map_err(ours)?;
+    let change = resolution.change.take();
+    let schema = if change.is_some() { count_schema() } else { schema };
     let runs = !matches!(optimized, LogicalPlan::Explain(_));
     let (head, limits) = match counted {
         Some(count) => {
             let measured = Measured { given: rows.clone(), keys, scans, rows: count };
             (Head::Measured(measured), ResultLimits::default())
         }
+        None if runs && change.is_some() => (Head::None, ResultLimits::default()),
         None if runs => (Head::None, ResultLimits::new(&engine.settings.limits)),
         None => (explain::batch(&schema, &rows)?.map_or(Head::None, Head::Ready), ResultLimits::default()),
     };
@@ -130,7 +136,7 @@ async fn planned(
     let task = engine.runtime.template.task(&state, pinned.stores, &ctx.usage);
     let versions = pinned.versions;
     let ctx = ctx.clone();
-    let runnable = Runnable { ctx, schema, plan, task, versions, head, scan_bytes, limits, products };
+    let runnable = Runnable { ctx, schema, plan, task, versions, head, scan_bytes, limits, products, change };
     Ok((runnable, rows))
 }
 
@@ -145,24 +151,31 @@ pub(crate) fn describe(engine: &Engine, ctx: &QueryContext, sql: &str) -> Result
     let mut resolution = resolve(engine, ctx, &snapshot, sql)?;
     let plan = schema_only(engine, &mut resolution)?;
     let parameters = parameters::describe(&plan, &resolution.scope.parameters)?;
+    if resolution.change.is_some() {
+        return Ok(StatementInfo { schema: count_schema(), parameters, writes: true });
+    }
     let optimized = engine.runtime.template.planning().optimize(&plan)?;
-    Ok(StatementInfo { schema: Arc::new(optimized.schema().as_arrow().clone()), parameters })
+    Ok(StatementInfo { schema: Arc::new(optimized.schema().as_arrow().clone()), parameters, writes: false })
 }
 
 /// Parses a statement and resolves its names. Touches no storage.
 fn resolve(engine: &Engine, ctx: &QueryContext, snapshot: &CatalogSnapshot, sql: &str) -> Result<Resolution> {
     let bytes = engine.settings.limits.statement_text.0;
     let decisions = Decisions::new(ctx, engine.policy.as_ref());
-    let resolver = Resolver::new(snapshot, &decisions, &engine.log, bytes);
+    let resolver = Resolver::new(snapshot, &decisions, &engine.log, bytes, ctx.temp.as_ref());
     let schema = ctx.default_schema.as_deref();
     match info_span!("parse").in_scope(|| parse::parse(sql, bytes))? {
         Request::Query(parsed) => info_span!("resolve").in_scope(|| resolver.resolve(parsed, schema)),
         Request::Listing(listing) => {
-            let query = listing_query(engine, snapshot, &listing, &decisions, schema)?;
+            let query = listing_query(engine, ctx, snapshot, &listing, &decisions)?;
             match parse::parse(&query, bytes)? {
                 Request::Query(parsed) => resolver.resolve(parsed, schema),
-                Request::Listing(_) => Err(Error::invalid_query("a listing was written as a listing")),
+                Request::Listing(_) | Request::Write(_) => Err(Error::invalid_query("a listing was written as a listing")),
             }
+        }
+        Request::Write(write) => {
+            let state = engine.runtime.template.planning();
+            info_span!("resolve").in_scope(|| write::resolve(*write, resolver, ctx, &state, bytes))
         }
     }
 }
@@ -170,10 +183,10 @@ fn resolve(engine: &Engine, ctx: &QueryContext, snapshot: &CatalogSnapshot, sql:
 /// The query that answers `SHOW` or `DESCRIBE`.
 fn listing_query(
     engine: &Engine,
+    ctx: &QueryContext,
     snapshot: &CatalogSnapshot,
     listing: &Listing,
     decisions: &Decisions<'_>,
-    default_schema: Option<&str>,
 ) -> Result<String> {
     let Listing::Columns { table, .. } = listing else {
         return Ok(listing.query(&snapshot.catalog_name, &Schema::empty()));
@@ -181,12 +194,14 @@ fn listing_query(
     let bytes = engine.settings.limits.statement_text.0;
     match parse::parse(&format!("SELECT * FROM {table}"), bytes)? {
         Request::Query(parsed) => {
-            let mut resolution =
-                Resolver::new(snapshot, decisions, &engine.log, bytes).resolve(parsed, default_schema)?;
+            let resolver = Resolver::new(snapshot, decisions, &engine.log, bytes, ctx.temp.as_ref());
+            let mut resolution = resolver.resolve(parsed, ctx.default_schema.as_deref())?;
             let plan = schema_only(engine, &mut resolution)?;
             Ok(listing.query(&snapshot.catalog_name, plan.schema().as_arrow()))
         }
-        Request::Listing(_) => Err(Error::invalid_query(format!("{table} is not the name of a table"))),
+        Request::Listing(_) | Request::Write(_) => {
+            Err(Error::invalid_query(format!("{table} is not the name of a table")))
+        }
     }
 }
 
@@ -229,19 +244,25 @@ fn scope(
     let of = |target: &Target| match target {
         Target::Table(index) => Arc::clone(&providers[*index]),
         Target::View(index) => Arc::clone(&views[*index]),
-        Target::System(provider) => Arc::clone(provider),
+        Target::Ready(provider) => Arc::clone(provider),
     };
     let own: Vec<Arc<dyn TableProvider>> = scope.sources.iter().map(|source| of(&source.target)).collect();
     let schemas: Vec<SchemaRef> = own.iter().map(|provider| provider.schema()).collect();
     columns::spell(scope, &schemas)?;
+    let into = scope.into.clone().map(|(reference, provider)| (reference, provider_as_source(provider)));
     let tables: HashMap<TableReference, Arc<dyn TableSource>> = scope
         .sources
         .iter()
         .map(|source| source.reference.clone())
         .zip(own.into_iter().map(provider_as_source))
+        .chain(into)
         .collect();
     let tables = Tables { state, tables };
-    Ok(SqlToRel::new(&tables).statement_to_plan(scope.statement.clone())?)
+    Ok(match SqlToRel::new(&tables).statement_to_plan(scope.statement.clone())? {
+        // Of an INSERT the rows, in the columns of its table: what is done with them is the change's.
+        LogicalPlan::Dml(insert) => Arc::unwrap_or_clone(insert.input),
+        plan => plan,
+    })
 }
 
 /// The answer's columns: as [`describe`] tells them, unless the physical plan has other types; nullable when either says so.

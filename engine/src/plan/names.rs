@@ -22,7 +22,7 @@ use datafusion::sql::sqlparser::ast::{
     Ident, ObjectName, ObjectNamePart, Query, TableAlias, TableFactor, VisitMut, VisitorMut, With,
 };
 use meshweave_contract::model::Body;
-use meshweave_contract::name::ProductId;
+use meshweave_contract::name::{ProductId, fold};
 
 use crate::catalog::{CatalogSnapshot, Entry, NamePart, Resolved};
 use crate::connect::AsOf;
@@ -31,6 +31,7 @@ use crate::observe::log::QueryLog;
 use crate::plan::decide::Decisions;
 use crate::plan::parse::{self, Parsed, Request};
 use crate::plan::tokens::{MARK, Style};
+use crate::temp::{Change, TEMP, TempSchema, TempTable};
 
 /// How deeply views may stand on views.
 const VIEW_DEPTH: usize = 16;
@@ -46,6 +47,8 @@ pub(super) struct Scope {
     pub(super) sources: Vec<Source>,
     /// Aliases of tables and names of WITH queries, normalised, with the sources they stand for (none: something derived).
     pub(super) aliases: HashMap<String, Vec<Option<usize>>>,
+    /// The table that an `INSERT` names; its columns are no part of the statement's query.
+    pub(super) into: Option<(TableReference, Arc<dyn TableProvider>)>,
 }
 
 /// One table of a scope.
@@ -68,8 +71,8 @@ pub(super) enum Target {
     Table(usize),
     /// A view: index in [`Resolution::views`].
     View(usize),
-    /// A system table, ready to be read.
-    System(Arc<dyn TableProvider>),
+    /// A system table or a temporary one, ready to be read.
+    Ready(Arc<dyn TableProvider>),
 }
 
 impl PartialEq for Target {
@@ -112,6 +115,8 @@ pub(super) struct Resolution {
     pub(super) wanted: Vec<Wanted>,
     /// Views, each after those it stands on.
     pub(super) views: Vec<View>,
+    /// What is done with the statement's rows, when it writes.
+    pub(super) change: Option<Change>,
 }
 
 /// Resolves the names of one statement and of the views below it.
@@ -120,6 +125,8 @@ pub(super) struct Resolver<'a> {
     decisions: &'a Decisions<'a>,
     log: &'a Arc<QueryLog>,
     statement_bytes: u64,
+    /// The session's own tables.
+    temp: Option<&'a Arc<TempSchema>>,
     wanted: Vec<Wanted>,
     views: Vec<View>,
     view_of: HashMap<String, usize>,
@@ -132,12 +139,14 @@ impl<'a> Resolver<'a> {
         decisions: &'a Decisions<'a>,
         log: &'a Arc<QueryLog>,
         statement_bytes: u64,
+        temp: Option<&'a Arc<TempSchema>>,
     ) -> Self {
         Self {
             snapshot,
             decisions,
             log,
             statement_bytes,
+            temp,
             wanted: Vec::new(),
             views: Vec::new(),
             view_of: HashMap::new(),
@@ -151,7 +160,39 @@ impl<'a> Resolver<'a> {
     /// Names that lead nowhere, refusals of the policy, time travel that cannot be.
     pub(super) fn resolve(mut self, parsed: Parsed, default_schema: Option<&str>) -> Result<Resolution> {
         let scope = self.scope(parsed, default_schema)?;
-        Ok(Resolution { scope, wanted: self.wanted, views: self.views })
+        Ok(Resolution { scope, wanted: self.wanted, views: self.views, change: None })
+    }
+
+    /// The session's own table that a name means: `x`, `temp.x` or `catalog.temp.x`. Views of the mesh never see one.
+    ///
+    /// # Errors
+    /// The schema `temp` is named, and has no such table.
+    pub(super) fn temporary(&self, parts: &[NamePart]) -> Result<Option<Arc<TempTable>>> {
+        if !self.open.is_empty() {
+            return Ok(None);
+        }
+        let Some((table, is_explicit)) = self.in_temp(parts) else { return Ok(None) };
+        let found = self.temp.and_then(|temp| temp.find(table));
+        match (found, self.temp) {
+            (None, Some(temp)) if is_explicit => Err(temp.no_table(&table.text)),
+            (None, None) if is_explicit => Err(super::write::no_session()),
+            (found, _) => Ok(found),
+        }
+    }
+
+    /// The table's part of a name that may mean a temporary table, and whether the schema is named.
+    pub(super) fn in_temp<'n>(&self, parts: &'n [NamePart]) -> Option<(&'n NamePart, bool)> {
+        let means = |part: &NamePart, name: &str| {
+            if part.quoted { part.text == name } else { fold(&part.text) == fold(name) }
+        };
+        match parts {
+            [table] => Some((table, false)),
+            [schema, table] if means(schema, TEMP) => Some((table, true)),
+            [catalog, schema, table] if means(schema, TEMP) && means(catalog, &self.snapshot.catalog_name) => {
+                Some((table, true))
+            }
+            _ => None,
+        }
     }
 
     fn scope(&mut self, parsed: Parsed, default_schema: Option<&str>) -> Result<Scope> {
@@ -177,11 +218,14 @@ impl<'a> Resolver<'a> {
                 "Write it after the product's name: FROM commerce.orders VERSION AS OF 12.",
             ));
         }
-        Ok(Scope { statement, parameters, sources, aliases })
+        Ok(Scope { statement, parameters, sources, aliases, into: None })
     }
 
     /// Finds what a name stands for, and its planner's name before it is made unique.
     fn find(&mut self, parts: &[NamePart], default_schema: Option<&str>, as_of: AsOf) -> Result<Found> {
+        if let Some(table) = self.temporary(parts)? {
+            return self.own(&table, &as_of);
+        }
         let visible = |product: &_| self.decisions.visible(product);
         match self.snapshot.resolve(parts, default_schema, &visible)? {
             Resolved::Product { entry, table } => {
@@ -201,6 +245,20 @@ impl<'a> Resolver<'a> {
             Resolved::System(name) => self.system("mesh", name, &as_of),
             Resolved::InformationSchema(name) => self.system("information_schema", name, &as_of),
         }
+    }
+
+    fn own(&self, table: &TempTable, as_of: &AsOf) -> Result<Found> {
+        if *as_of != AsOf::Latest {
+            let what = format!("time travel on {TEMP}.{}", table.name());
+            return Err(Failure::Unsupported { what, hint: None }.into());
+        }
+        let full = [self.snapshot.catalog_name.clone(), TEMP.to_owned(), table.name().to_owned()];
+        Ok(Found {
+            schema: TEMP.to_owned(),
+            names: vec![table.name().to_owned()],
+            forms: suffixes(&full).collect(),
+            target: Target::Ready(table.provider()?),
+        })
     }
 
     fn forms(&self, entry: &Entry, table: usize, written: &[NamePart]) -> Vec<Vec<String>> {
@@ -287,14 +345,14 @@ impl<'a> Resolver<'a> {
         let provider: Arc<dyn TableProvider> = match (schema, name.as_str()) {
             ("mesh", "queries") => Arc::new(self.decisions.queries(self.snapshot, self.log)),
             ("mesh", "drift") => Arc::new(self.decisions.drift(self.snapshot, self.log)),
-            _ => super::system::provider(self.snapshot, schema, &name, &visible)?,
+            _ => super::system::provider(self.snapshot, schema, &name, &visible, self.temp)?,
         };
         let full = [self.snapshot.catalog_name.clone(), schema.to_owned(), name.clone()];
         Ok(Found {
             schema: schema.to_owned(),
             names: vec![name],
             forms: suffixes(&full).collect(),
-            target: Target::System(provider),
+            target: Target::Ready(provider),
         })
     }
 }
@@ -439,10 +497,7 @@ impl Relations<'_, '_> {
             }
             return Ok(None);
         }
-        let parts: Vec<NamePart> = idents
-            .iter()
-            .map(|ident| NamePart { text: ident.value.clone(), quoted: ident.quote_style.is_some() })
-            .collect();
+        let parts = name_parts(&idents);
         let found = self.resolver.find(&parts, self.default_schema, as_of.unwrap_or(AsOf::Latest))?;
         let index = self.source(found, aliased);
         name.0 = parts_of(&self.sources[index].reference);
@@ -452,8 +507,8 @@ impl Relations<'_, '_> {
     fn source(&mut self, found: Found, aliased: bool) -> usize {
         let known = self.sources.iter_mut().position(|source| {
             source.target == found.target
-                || matches!(source.target, Target::System(_))
-                    && matches!(found.target, Target::System(_))
+                || matches!(source.target, Target::Ready(_))
+                    && matches!(found.target, Target::Ready(_))
                     && source.reference == TableReference::partial(found.schema.as_str(), found.names[0].as_str())
         });
         if let Some(index) = known {
@@ -469,6 +524,11 @@ impl Relations<'_, '_> {
         self.sources.push(Source { reference, target: found.target, forms: found.forms, unaliased: !aliased });
         self.sources.len() - 1
     }
+}
+
+/// The parts of a name as they were typed.
+pub(super) fn name_parts(idents: &[Ident]) -> Vec<NamePart> {
+    idents.iter().map(|ident| NamePart { text: ident.value.clone(), quoted: ident.quote_style.is_some() }).collect()
 }
 
 /// The quoted parts of a planner's name.

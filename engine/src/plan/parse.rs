@@ -1,9 +1,10 @@
 //! From text to one statement that may run, or a helpful refusal.
 //!
-//! In: SQL text. Out: a [`Parsed`] query (with its `EXPLAIN`, when it has one), or a [`Listing`] to be read from the system tables.
+//! In: SQL text. Out: a [`Parsed`] query (with its `EXPLAIN`, when it has one), a [`Listing`] to be read from the system tables, or a
+//! [`Write`] to a temporary table.
 //!
 //! Holds always:
-//! - one statement; it reads and never writes;
+//! - one statement; what is inside a query reads and never writes;
 //! - a text longer than the limit is refused before it is looked at.
 //!
 //! Start reading at [`parse`].
@@ -22,6 +23,7 @@ use datafusion::sql::sqlparser::ast::{
 use crate::connect::AsOf;
 use crate::error::{Error, Failure, Result};
 use crate::plan::tokens::{self, Style};
+use crate::plan::write::{self, Write};
 use crate::types;
 
 /// One statement that may run.
@@ -31,6 +33,8 @@ pub(super) enum Request {
     Query(Parsed),
     /// `SHOW` or `DESCRIBE`: answered from `information_schema`.
     Listing(Listing),
+    /// A statement that writes, if its table is a temporary one.
+    Write(Box<Write>),
 }
 
 /// A query, parsed.
@@ -138,7 +142,16 @@ fn admit(statement: DfStatement, parameters: Style, as_of: Vec<AsOf>) -> Result<
     let statement = match statement {
         DfStatement::Statement(statement) => match listing(*statement)? {
             Ok(listing) => return Ok(Request::Listing(listing)),
-            Err(other) => DfStatement::Statement(Box::new(other)),
+            Err(mut other) => {
+                if let ControlFlow::Break(error) = VisitMut::visit(&mut other, &mut OnlyReads) {
+                    return Err(*error);
+                }
+                let words = first_words(&other.to_string());
+                match write::read(other, words, parameters.clone(), as_of.clone())? {
+                    Ok(write) => return Ok(Request::Write(Box::new(write))),
+                    Err(other) => DfStatement::Statement(Box::new(other)),
+                }
+            }
         },
         other => other,
     };
@@ -176,13 +189,13 @@ fn first_words(text: &str) -> String {
     if words.is_empty() { "this statement".to_owned() } else { words.join(" ") }
 }
 
-fn refusal(what: &str) -> Error {
+pub(super) fn refusal(what: &str) -> Error {
     let hint = match what.split_whitespace().next().unwrap_or_default() {
         "INSERT" | "UPDATE" | "DELETE" | "MERGE" | "TRUNCATE" | "COPY" | "SELECT" => {
-            "Data products are read-only through SQL; their owner's pipelines write to their storage."
+            "Data products are read-only through SQL; their owner's pipelines write to their storage. Temporary tables can be written."
         }
         "CREATE" | "ALTER" | "DROP" => {
-            "Products are made and changed by registering a contract: meshweave register FILE."
+            "Products are made and changed by registering a contract: meshweave register FILE. Tables can be made in the schema temp."
         }
         "SET" | "RESET" | "USE" => "Options belong to the session or to meshweave.yaml.",
         "BEGIN" | "START" | "COMMIT" | "ROLLBACK" | "SAVEPOINT" => {

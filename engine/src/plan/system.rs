@@ -9,8 +9,11 @@ use meshweave_contract::model::Product;
 
 use crate::catalog::{CatalogSnapshot, system};
 use crate::error::{Failure, Result};
+use crate::temp::{self, TempSchema};
 
 /// One system table of a snapshot, with what the caller may discover.
+///
+/// - `temp`: the session's own tables, which `information_schema` lists too.
 ///
 /// # Errors
 /// [`Failure::NameNotFound`] when there is no such table.
@@ -19,6 +22,7 @@ pub(super) fn provider(
     schema: &str,
     name: &str,
     visible: &dyn Fn(&Product) -> bool,
+    temp: Option<&Arc<TempSchema>>,
 ) -> Result<Arc<dyn TableProvider>> {
     let rows = match schema {
         "mesh" => system::table(name, snapshot, visible),
@@ -32,6 +36,10 @@ pub(super) fn provider(
             nearest: Vec::new(),
         }
         .into());
+    };
+    let rows = match temp {
+        Some(temp) if schema != "mesh" => temp::listed(name, &snapshot.catalog_name, rows, temp)?,
+        _ => rows,
     };
     Ok(Arc::new(MemTable::try_new(rows.schema(), vec![vec![rows]])?))
 }

@@ -29,6 +29,7 @@ use crate::engine::Answer;
 use crate::error::{Error, Result};
 use crate::observe::record::Recorder;
 use crate::settings::Settings;
+use crate::temp::Change;
 use crate::version::VersionVector;
 use admission::{Admission, Place};
 pub(crate) use counted::counted;
@@ -86,6 +87,8 @@ pub(crate) struct Runnable {
     pub(crate) limits: ResultLimits,
     /// The products that are read, for errors of storage.
     pub(crate) products: Arc<[String]>,
+    /// What is done with the rows, instead of giving them.
+    pub(crate) change: Option<Change>,
 }
 
 /// Waits for a place and starts the work.
@@ -126,5 +129,9 @@ async fn start(
         .executor
         .execute(Arc::clone(&runnable.plan), Arc::clone(&runnable.task))
         .map_err(|error| Error::from_datafusion(error.into(), &runnable.products))?;
+    let batches = match &runnable.change {
+        Some(change) => change.clone().carried_out(batches),
+        None => batches,
+    };
     Ok((place, batches))
 }

@@ -116,6 +116,11 @@ impl Template {
         state
     }
 
+    /// The memory of the process, for what lives longer than a query.
+    pub(crate) fn pool(&self) -> &Arc<dyn MemoryPool> {
+        &self.pool
+    }
+
     /// Bytes on disk that all queries hold now.
     pub(crate) fn spilled_bytes(&self) -> u64 {
         self.env.disk_manager.used_disk_space()

@@ -8,7 +8,7 @@ use std::time::Duration;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::Timeout;
+use super::{ByteSize, Timeout};
 
 /// The word that turns a listener off.
 const OFF: &str = "off";
@@ -69,6 +69,31 @@ fn address(told: Option<&str>, flight: &str, usual: &str) -> Option<String> {
         Some(told) => Some(told.to_owned()),
         None if flight.ends_with(":0") => Some("127.0.0.1:0".to_owned()),
         None => Some(usual.to_owned()),
+    }
+}
+
+/// What callers keep between two calls: options and temporary tables.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct SessionSettings {
+    /// Sessions that hold something at a time; one more is refused.
+    pub limit: usize,
+    /// Sessions of one principal that hold something at a time; one more is refused.
+    pub per_principal: usize,
+    /// After how much time without a call a session ends, and its temporary tables with it (`30m`).
+    pub idle: Timeout,
+    /// Memory that the temporary tables of one session may hold, bytes; it counts in `limits.memory` as well.
+    pub temp_memory: ByteSize,
+}
+
+impl Default for SessionSettings {
+    fn default() -> Self {
+        Self {
+            limit: 10_000,
+            per_principal: 1_000,
+            idle: Timeout(Duration::from_secs(30 * 60)),
+            temp_memory: ByteSize(256 << 20),
+        }
     }
 }
 

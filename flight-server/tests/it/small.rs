@@ -144,7 +144,7 @@ impl Backend for Small {
         let mut parameters: Vec<ParameterInfo> =
             types.into_iter().map(|(name, data_type)| ParameterInfo { name, data_type }).collect();
         parameters.sort_by_key(|p| p.name.trim_start_matches('$').parse::<u32>().unwrap_or(u32::MAX));
-        Ok(StatementInfo { schema, parameters })
+        Ok(StatementInfo { schema, parameters, writes: false })
     }
 
     async fn plan(

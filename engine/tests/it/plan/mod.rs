@@ -8,4 +8,5 @@ mod names;
 mod parameters;
 mod policy;
 mod queries;
+mod temp;
 mod versions;
