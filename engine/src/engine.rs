@@ -10,6 +10,7 @@ use arrow::array::RecordBatch;
 use arrow::datatypes::{DataType, SchemaRef};
 use datafusion::common::ScalarValue;
 use datafusion::execution::SendableRecordBatchStream;
+use datafusion::execution::memory_pool::{MemoryConsumer, MemoryReservation};
 use futures::TryStreamExt;
 
 use crate::catalog::{Catalog, CatalogSnapshot, Freshness};
@@ -149,6 +150,11 @@ impl Planned {
     /// Whether it writes to a temporary table when it is run.
     pub fn writes(&self) -> bool {
         self.runnable.change.is_some()
+    }
+
+    /// Bytes that its scans read at most, as far as planning knows.
+    pub fn scan_bytes(&self) -> u64 {
+        self.runnable.scan_bytes
     }
 
     /// What each scan was given, in planning order.
@@ -294,6 +300,13 @@ impl Engine {
         let ctx = ctx.clone().with_timeout(self.settings.limits.statement_timeout.0);
         let temp = ctx.temp.as_ref().ok_or_else(plan::no_session)?;
         ctx.bounded(ingest.take_in(temp, rows)).await
+    }
+
+    /// A reservation in the memory that all queries share, for what a door holds of their answers. It is empty.
+    ///
+    /// - `what`: its name in errors.
+    pub fn reservation(&self, what: &str) -> MemoryReservation {
+        MemoryConsumer::new(what).register(self.runtime.template.pool())
     }
 
     /// What is remembered: manifests, queries, and who reads which product.

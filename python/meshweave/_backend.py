@@ -93,6 +93,7 @@ class Query(Protocol):
 
     schema: pa.Schema
     versions: dict[str, Any]
+    writes: bool
 
     def read(self) -> Reading:
         """Start to run; each call reads anew."""
@@ -125,11 +126,8 @@ class Backend(Protocol):
     ) -> list[Registered]:
         """Register contracts."""
 
-    def register_frame(self, name: str, frame: Any) -> None:
-        """Lend a frame to statements, under ``temp.name``."""
-
-    def unregister_frame(self, name: str) -> None:
-        """Take a frame back."""
+    def ingest(self, name: str, frame: Any) -> int:
+        """Take a frame's rows into ``temp.name``, in place of what was there; give their number."""
 
     def close(self) -> None:
         """Stop what runs."""

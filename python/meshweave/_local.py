@@ -18,7 +18,7 @@ class LocalReading:
 
     def __init__(self, native: _native.Reading) -> None:
         self._native = native
-        self.query_id = native.query_id
+        self.query_id: str | None = native.query_id
 
     def stream(self) -> Any:
         """Give the Arrow C stream's owner; it can be taken once."""
@@ -47,6 +47,7 @@ class LocalQuery:
         self._native = native
         self.schema: pa.Schema = pa.schema(native)
         self.versions: dict[str, Any] = json.loads(native.versions)
+        self.writes = native.writes
 
     def read(self) -> LocalReading:
         """Start to run."""
@@ -71,7 +72,6 @@ class LocalBackend:
     ) -> None:
         self._engine = _native.Engine.open(mesh, settings, list(allow_local), principal)
         self.where = "the current folder" if mesh is None else str(mesh)
-        self._frames: dict[str, Any] = {}
 
     def plan(self, asked: Asked) -> LocalQuery:
         """Resolve names, ask the policy, pin versions."""
@@ -106,6 +106,10 @@ class LocalBackend:
                 _note(first, f"{file}: {error}")
             raise first
         return [Registered.of(json.loads(told)) for _, told, _ in done if told is not None]
+
+    def ingest(self, name: str, frame: Any) -> int:
+        """Take a frame's rows into ``temp.name``; give their number."""
+        return self._engine.ingest(name, frame)
 
     @property
     def principal(self) -> tuple[str, list[str]]:

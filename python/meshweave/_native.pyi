@@ -25,7 +25,6 @@ class Engine:
         schema: str | None = None,
         purpose: str | None = None,
         timeout: float | None = None,
-        frames: list[tuple[str, object]] | None = None,
     ) -> Query:
         """Plan a statement: names resolved, policy asked, versions pinned."""
 
@@ -43,6 +42,9 @@ class Engine:
         dry_run: bool = False,
     ) -> list[tuple[str, str | None, Exception | None]]:
         """Register contracts: per product version its file, what was done (JSON), or the exception."""
+
+    def ingest(self, name: str, frame: object) -> int:
+        """Take the rows of an Arrow stream into `temp.name`, in place of what was there; give their number."""
 
     @property
     def principal(self) -> tuple[str, list[str]]:
@@ -72,6 +74,10 @@ class Query:
     @property
     def versions(self) -> str:
         """The version vector, JSON."""
+
+    @property
+    def writes(self) -> bool:
+        """Whether it writes to a temporary table when it is read."""
 
     def read(self) -> Reading:
         """Start to run; each call reads anew, the same versions."""

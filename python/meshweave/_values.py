@@ -36,7 +36,9 @@ def to_array(value: Any, place: str) -> pa.Array:
         return pa.array([value])
     except (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError, OverflowError) as error:
         message = f"parameter {place} is {type(value).__name__}, which no column can hold"
-        raise errors.InterfaceError(message, "Give a number, a text, bytes, a date or time, or a pyarrow scalar.") from error
+        raise errors.InterfaceError(
+            message, "Give a number, a text, bytes, a date or time, or a pyarrow scalar."
+        ) from error
 
 
 def to_arrays(params: Parameters) -> list[pa.Array] | dict[str, pa.Array] | None:

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use meshweave_embed::register::{self, Task};
 use meshweave_embed::{Mesh, Options};
+use meshweave_engine::temp::{Ingest, IngestMode, TempSchema};
 use meshweave_engine::version::VersionVector;
 use meshweave_engine::{Error, Principal, QueryContext, Result, Statement};
 use parking_lot::Mutex;
@@ -19,7 +20,7 @@ use tokio_util::sync::CancellationToken;
 use crate::home::{Home, Threads};
 use crate::query::Query;
 use crate::waiting::wait;
-use crate::{catalog, fault, values};
+use crate::{catalog, fault, frames, values};
 
 /// Time that closing gives to what is still to be written down.
 const CLOSE_LIMIT: Duration = Duration::from_secs(2);
@@ -29,6 +30,8 @@ pub(crate) struct Open {
     pub(crate) mesh: Mesh,
     /// Follows the catalog while the mesh is open.
     _follow: Mutex<JoinSet<()>>,
+    /// Frames that were lent, and tables that statements made.
+    temp: Arc<TempSchema>,
     /// Cancelled when the mesh is closed.
     pub(crate) cancel: CancellationToken,
     pub(crate) threads: Threads,
@@ -61,6 +64,7 @@ impl Asked {
     pub(crate) fn context(&self, open: &Open, cancel: &CancellationToken) -> QueryContext {
         let mut ctx = open.mesh.context();
         ctx.cancel = cancel.child_token();
+        ctx.temp = Some(Arc::clone(&open.temp));
         ctx.default_schema.clone_from(&self.schema);
         ctx.purpose.clone_from(&self.purpose);
         match self.timeout {
@@ -108,7 +112,8 @@ impl Engine {
         let mut follow = JoinSet::new();
         let (engine, ctx) = (Arc::clone(&mesh.engine), mesh.context());
         follow.spawn_on(async move { engine.keep_current(&ctx).await }, threads.handle());
-        let open = Open { mesh, _follow: Mutex::new(follow), cancel, threads };
+        let temp = mesh.engine.temp_schema();
+        let open = Open { mesh, _follow: Mutex::new(follow), temp, cancel, threads };
         Ok(Self(Mutex::new(Some(Home::new(Arc::new(open))))))
     }
 
@@ -180,6 +185,17 @@ impl Engine {
             Err(error) => (file, None, Some(fault::raise(py, &error, None))),
         };
         Ok(done.into_iter().map(told).collect())
+    }
+
+    /// Takes the rows of an Arrow stream into `temp.name`, in place of what was there; gives their number.
+    fn ingest(&self, py: Python<'_>, name: String, frame: &Bound<'_, PyAny>) -> PyResult<u64> {
+        let open = self.open_now(py)?;
+        let rows = frames::stream(frame, open.threads.handle())?;
+        let ctx = Asked::default().context(&open, &open.cancel);
+        let engine = Arc::clone(&open.mesh.engine);
+        let ingest = Ingest { table: name, mode: IngestMode::Replace };
+        let work = async move { engine.ingest(&ctx, ingest, rows).await };
+        wait(py, &open.threads, work)?.map_err(|error| fault::raise(py, &error, None))
     }
 
     /// Who asks: the user and the teams.

@@ -11,6 +11,7 @@
 mod catalog;
 mod engine;
 mod fault;
+mod frames;
 mod home;
 mod query;
 mod reader;

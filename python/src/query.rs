@@ -36,6 +36,7 @@ pub(crate) struct Query {
     cancel: CancellationToken,
     schema: SchemaRef,
     versions: VersionVector,
+    writes: bool,
     plan: Mutex<Option<Home<(Planned, Uuid, Instant)>>>,
 }
 
@@ -56,6 +57,7 @@ impl Query {
         Ok(Self {
             schema: planned.schema(),
             versions: planned.versions().clone(),
+            writes: planned.writes(),
             plan: Mutex::new(Some(Home::new((planned, query, Instant::now())))),
             open: Home::new(Arc::clone(open)),
             asked,
@@ -94,6 +96,12 @@ impl Query {
     #[getter]
     fn versions(&self) -> PyResult<String> {
         serde_json::to_string(&self.versions).map_err(|error| PyValueError::new_err(error.to_string()))
+    }
+
+    /// Whether it writes to a temporary table when it is read.
+    #[getter]
+    fn writes(&self) -> bool {
+        self.writes
     }
 
     /// Waits for a place and starts to run; each call reads anew, the same versions.

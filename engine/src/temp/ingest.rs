@@ -50,7 +50,7 @@ impl Ingest {
         checked_name(&self.table)?;
         let there = temp.find(&NamePart::plain(&self.table));
         let change = |what| Change { temp: Arc::clone(temp), table: self.table.clone(), what };
-        let create = |if_exists| change(What::Create { schema: Some(rows.schema()), if_exists });
+        let columns = rows.schema();
         match (self.mode, there) {
             (IngestMode::Create, Some(_)) => Err(exists(&self.table)),
             (IngestMode::Append, None) => Err(temp.no_table(&self.table)),
@@ -59,9 +59,9 @@ impl Ingest {
                 change.carry_out(by_name(rows, &table)?).await
             }
             (mode, _) => {
-                checked_columns(&rows.schema())?;
+                checked_columns(&columns)?;
                 let if_exists = if mode == IngestMode::Replace { IfExists::Replace } else { IfExists::Fail };
-                create(if_exists).carry_out(rows).await
+                change(What::Create { schema: Some(columns), if_exists }).carry_out(rows).await
             }
         }
     }
