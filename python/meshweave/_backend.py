@@ -62,8 +62,8 @@ class Registered:
         """Take what the engine tells."""
         known = ("id", "outcome", "steps", "schema_report", "warnings", "change")
         values = {name: told[name] for name in known if name in told}
-        if isinstance(values.get("id"), dict):
-            values["id"] = str(told["id"])
+        name = told["id"]["name"]
+        values["id"] = f"{name['domain']}.{name['product']}@{told['id']['version']}"
         return cls(**values)
 
 

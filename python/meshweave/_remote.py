@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import queue
+import re
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from os import PathLike
@@ -48,6 +49,24 @@ _BY_STATUS: dict[str, type[errors.Error]] = {
 }
 
 
+_LATER = re.compile(r"rpc error: code = (\w+) desc = (.*)", re.DOTALL)
+"""How the driver words an error that comes after the first rows; it hands on no details then."""
+_BY_CODE: dict[str, type[errors.Error]] = {
+    "canceled": errors.CancelledError,
+    "cancelled": errors.CancelledError,
+    "deadlineexceeded": errors.TimedOutError,
+    "failedprecondition": errors.OperationalError,
+    "internal": errors.InternalError,
+    "invalidargument": errors.InvalidQueryError,
+    "notfound": errors.NotFoundError,
+    "permissiondenied": errors.DeniedError,
+    "resourceexhausted": errors.ExhaustedError,
+    "unauthenticated": errors.UnauthenticatedError,
+    "unavailable": errors.UnavailableError,
+    "unimplemented": errors.UnsupportedError,
+}
+
+
 def ours(error: Exception) -> errors.Error:
     """Give our exception for one of the driver's."""
     if isinstance(error, errors.Error):
@@ -63,9 +82,15 @@ def ours(error: Exception) -> errors.Error:
         if head is not None:
             facts.setdefault(fact, _text(head))
     status = getattr(getattr(error, "status_code", None), "name", "")
-    kind = errors.of_kind(facts["kind"]) if "kind" in facts else _BY_STATUS.get(status, errors.DatabaseError)
-    hint = facts.get("hint") or ("Is the server running, and is this its address?" if status == "IO" else None)
-    return kind(facts.get("message") or _plain(str(error)), hint, facts.get("product"), facts.get("query_id"))
+    message, hint = _plain(str(error)), "Is the server running, and is this its address?" if status == "IO" else None
+    kind = _BY_STATUS.get(status, errors.DatabaseError)
+    later = _LATER.search(message)
+    if later:
+        message, _, told = later[2].partition("\nhint: ")
+        kind, hint = _BY_CODE.get(later[1].lower(), kind), told.strip() or None
+    kind = errors.of_kind(facts["kind"]) if "kind" in facts else kind
+    message = facts.get("message") or message.strip()
+    return kind(message, facts.get("hint") or hint, facts.get("product"), facts.get("query_id"))
 
 
 def _text(value: bytes | str) -> str:
