@@ -108,6 +108,9 @@ pub(crate) enum Command {
     Sql(Sql),
     /// Serve the mesh over Arrow Flight SQL, with health and metrics over HTTP
     Serve(Serve),
+    /// Make what the file of users needs: `meshweave user hash` turns a password into its hash
+    #[command(subcommand)]
+    User(User),
     /// Show every setting of meshweave.yaml: its value here, and what it means
     Settings(SettingsPage),
     /// Print the completions of a shell: `meshweave completions bash > /etc/bash_completion.d/meshweave`
@@ -119,6 +122,13 @@ pub(crate) enum Command {
     /// Print the manual page, for `man -l`
     #[command(hide = true)]
     Man,
+}
+
+/// `meshweave user`
+#[derive(Debug, Subcommand)]
+pub(crate) enum User {
+    /// Print the argon2 hash of a password: typed on the terminal, or the first line of a pipe
+    Hash,
 }
 
 /// `meshweave settings`

@@ -108,6 +108,7 @@ async fn run(cli: Cli, output: Output) -> Outcome {
         Command::Search(args) => Box::pin(commands::search::run(&args, global, output)).await,
         Command::Sql(args) => Box::pin(commands::sql::run(&args, global, output)).await,
         Command::Serve(args) => Box::pin(commands::serve::run(&args, global, output)).await,
+        Command::User(args::User::Hash) => commands::user::hash(output),
         Command::Settings(asked) => commands::settings::run(global, &asked, output),
         Command::Completions { shell } => commands::manual::completions(shell, output),
         Command::Man => commands::manual::page(output),

@@ -43,6 +43,7 @@ use meshweave_engine::catalog::Entry;
 use meshweave_engine::engine::Parts;
 use meshweave_engine::policy::{AccessBlockPolicy, Action, Decision, PolicyEngine};
 use meshweave_engine::settings::Settings;
+use meshweave_engine::temp::TempSchema;
 use meshweave_engine::{Engine, Principal, QueryContext, Result};
 
 /// Time that opening gives to contracts without known columns.
@@ -68,6 +69,8 @@ pub struct Mesh {
     pub engine: Arc<Engine>,
     /// Who asks.
     pub principal: Principal,
+    /// The tables that the statements of this mesh make.
+    temp: Arc<TempSchema>,
     /// The engine's own policy, for listings that are made by doors.
     policy: Arc<dyn PolicyEngine>,
 }
@@ -122,7 +125,8 @@ impl Mesh {
         let policy: Arc<dyn PolicyEngine> = Arc::new(AccessBlockPolicy);
         let connectors = meshweave_connectors::all(&settings);
         let parts = Parts { mesh, settings, connectors, policy: Arc::clone(&policy) };
-        let mesh = Self { engine: Engine::open(parts).await?, principal, policy };
+        let engine = Engine::open(parts).await?;
+        let mesh = Self { temp: engine.temp_schema(), engine, principal, policy };
         mesh.resolve_by_hand().await;
         Ok(mesh)
     }
@@ -137,9 +141,9 @@ impl Mesh {
         }
     }
 
-    /// A context for one query of this mesh's principal.
+    /// A context for one query of this mesh's principal, with its temporary tables.
     pub fn context(&self) -> QueryContext {
-        QueryContext::new(self.principal.clone())
+        QueryContext { temp: Some(Arc::clone(&self.temp)), ..QueryContext::new(self.principal.clone()) }
     }
 
     /// Whether the principal may do this with a product version.

@@ -53,6 +53,7 @@ fn anchor(settings: &mut Settings, folder: &Path) {
     if let Some(tls) = &mut settings.tls {
         [&mut tls.certificate, &mut tls.key].into_iter().chain(&mut tls.client_ca).for_each(absolute);
     }
+    settings.authenticator.iter_mut().map(|authenticator| &mut authenticator.users).for_each(absolute);
     settings.catalog.bucket.copies.iter_mut().for_each(absolute);
     settings.catalog.bucket.credentials.file.iter_mut().for_each(absolute);
 }

@@ -4,12 +4,16 @@
 //!
 //! Start reading at [`Authenticator`].
 
+mod users;
+
 use std::fmt;
 
 use async_trait::async_trait;
 
 use crate::error::Result;
 use crate::principal::Principal;
+
+pub use users::{StaticUsers, Users, hash_password};
 
 /// What a caller shows.
 #[derive(Clone, PartialEq, Eq, Default)]

@@ -26,7 +26,9 @@ use crate::error::Result;
 use crate::principal::Principal;
 
 pub use reference::SettingDoc;
-pub use server::{Listen, LogForm, LogSettings, SessionSettings, TelemetrySettings, TlsSettings};
+pub use server::{
+    AuthenticatorSettings, Listen, LogForm, LogSettings, SessionSettings, TelemetrySettings, TlsSettings,
+};
 pub use units::{ByteSize, Timeout};
 
 /// The settings of one process.
@@ -41,6 +43,9 @@ pub struct Settings {
     /// The certificate that secures Flight SQL. Default: none, connections are not encrypted.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub tls: Option<TlsSettings>,
+    /// Who may connect. Default: everybody of this machine, each as the local principal.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub authenticator: Option<AuthenticatorSettings>,
     /// Where traces of queries go. Default: nowhere.
     pub telemetry: TelemetrySettings,
     /// What a server logs, and how.

@@ -11,11 +11,14 @@ use std::time::Duration;
 
 use arrow::datatypes::SchemaRef;
 use async_trait::async_trait;
+use datafusion::execution::SendableRecordBatchStream;
+use datafusion::execution::memory_pool::MemoryReservation;
 use meshweave_contract::model::Product;
 use meshweave_engine::catalog::CatalogSnapshot;
 use meshweave_engine::catalog::system::{self, ColumnDoc};
+use meshweave_engine::temp::{Ingest, TempSchema};
 use meshweave_engine::version::VersionVector;
-use meshweave_engine::{Answer, Engine, Planned, QueryContext, Result, Statement, StatementInfo};
+use meshweave_engine::{Answer, Engine, Failure, Planned, QueryContext, Result, Statement, StatementInfo};
 
 /// A table of the engine itself.
 #[derive(Debug, Clone)]
@@ -59,6 +62,25 @@ pub trait Backend: fmt::Debug + Send + Sync + 'static {
         statement: &Statement,
         pins: Option<&VersionVector>,
     ) -> Result<Box<dyn Plan>>;
+
+    /// An empty schema for the temporary tables of one session; none where there are no temporary tables.
+    fn temp_schema(&self) -> Option<Arc<TempSchema>> {
+        None
+    }
+
+    /// Takes rows into a temporary table of the context's session, all or none; gives their number.
+    ///
+    /// # Errors
+    /// As [`Engine::ingest`].
+    async fn ingest(&self, ctx: &QueryContext, ingest: Ingest, rows: SendableRecordBatchStream) -> Result<u64> {
+        let _ = (ctx, ingest, rows);
+        Err(Failure::Unsupported { what: "bulk ingestion".to_owned(), hint: None }.into())
+    }
+
+    /// Where messages that wait for their reader are counted; none: nowhere.
+    fn message_memory(&self) -> Option<MemoryReservation> {
+        None
+    }
 }
 
 /// One planned statement.
@@ -69,6 +91,16 @@ pub trait Plan: Send + Sync {
 
     /// The pinned version of every product in it.
     fn versions(&self) -> VersionVector;
+
+    /// Whether it writes to a temporary table when it is run.
+    fn writes(&self) -> bool {
+        false
+    }
+
+    /// Bytes that its scans read at most; 0 when nobody knows.
+    fn scan_bytes(&self) -> u64 {
+        0
+    }
 
     /// Starts the work; dropping the answer stops it.
     ///
@@ -118,6 +150,18 @@ impl Backend for Engine {
     ) -> Result<Box<dyn Plan>> {
         Ok(Box::new(Self::plan(self, ctx, statement, pins).await?))
     }
+
+    fn temp_schema(&self) -> Option<Arc<TempSchema>> {
+        Some(Self::temp_schema(self))
+    }
+
+    async fn ingest(&self, ctx: &QueryContext, ingest: Ingest, rows: SendableRecordBatchStream) -> Result<u64> {
+        Self::ingest(self, ctx, ingest, rows).await
+    }
+
+    fn message_memory(&self) -> Option<MemoryReservation> {
+        Some(self.reservation("answers on their way"))
+    }
 }
 
 #[async_trait]
@@ -128,6 +172,14 @@ impl Plan for Planned {
 
     fn versions(&self) -> VersionVector {
         Self::versions(self).clone()
+    }
+
+    fn writes(&self) -> bool {
+        Self::writes(self)
+    }
+
+    fn scan_bytes(&self) -> u64 {
+        Self::scan_bytes(self)
     }
 
     async fn run(self: Box<Self>) -> Result<Answer> {

@@ -5,11 +5,10 @@
 //! - no message is larger than the limit: a batch is halved until it fits, and one row that does not fit is an error that
 //!   names its largest column;
 //! - rows keep their order, and none is lost or repeated;
-//! - at most one batch's messages wait here.
+//! - one message is made at a time, when it is asked for: what waits here are rows, not their encoding.
 //!
-//! Start reading at [`Encoder::encode`].
+//! Start reading at [`Encoder::next_message`].
 
-use std::collections::VecDeque;
 use std::fmt;
 use std::sync::Arc;
 
@@ -32,6 +31,8 @@ pub(crate) struct Encoder {
     target: usize,
     /// No message is larger, bytes.
     limit: usize,
+    /// Rows that are to be sent; the last ones first.
+    waiting: Vec<RecordBatch>,
 }
 
 impl fmt::Debug for Encoder {
@@ -49,6 +50,7 @@ impl Encoder {
             scratch: IpcWriteContext::default(),
             target: target.clamp(1, limit),
             limit,
+            waiting: Vec::new(),
         }
     }
 
@@ -57,39 +59,41 @@ impl Encoder {
         SchemaAsIpc::new(schema, &self.options).into()
     }
 
-    /// Appends the messages of one batch; none for a batch without rows.
-    ///
-    /// # Errors
-    /// A single row is larger than the limit.
-    pub(crate) fn encode(&mut self, batch: &RecordBatch, out: &mut VecDeque<FlightData>) -> Outcome<()> {
+    /// Takes the rows of one batch; they are sent after those that were taken before.
+    pub(crate) fn take(&mut self, batch: &RecordBatch) {
         let rows = batch.num_rows();
         let parts = estimated_bytes(batch).div_ceil(self.target).max(1);
         let step = rows.div_ceil(parts).max(1);
-        for start in (0..rows).step_by(step) {
-            self.encode_part(&batch.slice(start, step.min(rows - start)), out)?;
-        }
-        Ok(())
+        let parts = (0..rows).step_by(step).map(|start| batch.slice(start, step.min(rows - start)));
+        let parts: Vec<RecordBatch> = parts.collect();
+        self.waiting.splice(0..0, parts.into_iter().rev());
     }
 
-    /// Encodes rows, halving them until the messages fit.
-    fn encode_part(&mut self, part: &RecordBatch, out: &mut VecDeque<FlightData>) -> Outcome<()> {
-        // Rows on a stack instead of recursion: the last one is the next to be sent.
-        let mut waiting = vec![part.clone()];
-        while let Some(part) = waiting.pop() {
+    /// The next message; none when every row was sent.
+    ///
+    /// # Errors
+    /// A single row is larger than the limit.
+    pub(crate) fn next_message(&mut self) -> Outcome<Option<FlightData>> {
+        while let Some(part) = self.waiting.pop() {
             let message = self.message(&part)?;
             if message.encoded_len() <= self.limit {
-                out.push_back(message);
-                continue;
+                return Ok(Some(message));
             }
             drop(message);
             let rows = part.num_rows();
             if rows <= 1 {
                 return Err(self.too_large(&part));
             }
-            waiting.push(part.slice(rows / 2, rows - rows / 2));
-            waiting.push(part.slice(0, rows / 2));
+            // Halved until it fits: the first half is the next to be sent.
+            self.waiting.push(part.slice(rows / 2, rows - rows / 2));
+            self.waiting.push(part.slice(0, rows / 2));
         }
-        Ok(())
+        Ok(None)
+    }
+
+    /// Bytes of the largest message.
+    pub(crate) fn limit(&self) -> usize {
+        self.limit
     }
 
     /// One message with exactly these rows.

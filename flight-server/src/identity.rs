@@ -4,7 +4,7 @@
 //! - where callers are not told apart, every one is the local principal, and a bearer proves nothing;
 //! - where they are, a call without valid credentials is refused before anything else is looked at.
 //!
-//! Start reading at [`Identity::principal`].
+//! Start reading at [`Identity::known`].
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,6 +15,7 @@ use meshweave_engine::Principal;
 use meshweave_engine::identity::{Authenticator, Credentials};
 use tonic::metadata::MetadataMap;
 
+use crate::session::SessionId;
 use crate::status::{Fault, Outcome};
 use crate::ticket::{Envelope, EnvelopeKind, Signer};
 
@@ -26,40 +27,68 @@ pub(crate) struct Identity {
     pub(crate) login_lifetime: Duration,
 }
 
+/// Who calls, and the session that the call's login or token stands for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Known {
+    pub(crate) principal: Principal,
+    pub(crate) session: Option<SessionId>,
+}
+
 impl Identity {
-    /// The principal of one call.
-    pub(crate) async fn principal(&self, headers: &MetadataMap) -> Outcome<Principal> {
+    /// The principal of one call, and the session of its bearer.
+    pub(crate) async fn known(&self, headers: &MetadataMap) -> Outcome<Known> {
         if !self.authenticator.tells_callers_apart() {
-            return Ok(self.authenticator.authenticate(&Credentials::None).await?);
+            let principal = self.authenticator.authenticate(&Credentials::None).await?;
+            // The bearer proves nothing here, and still tells one connection from another.
+            return Ok(Known { principal, session: self.session_of(headers) });
         }
         let credentials = credentials(headers)?;
         if let Credentials::Bearer { token } = &credentials
-            && let Some(principal) = self.login(token)?
+            && let Some(login) = self.login(token)?
         {
-            return Ok(principal);
+            let principal = self.authenticator.still(&login.principal).await?;
+            return Ok(Known { principal, session: login.session });
         }
-        Ok(self.authenticator.authenticate(&credentials).await?)
+        let principal = self.authenticator.authenticate(&credentials).await?;
+        let session = match &credentials {
+            Credentials::Bearer { token } => Some(SessionId::of_token(token)),
+            Credentials::None | Credentials::Password { .. } => None,
+        };
+        Ok(Known { principal, session })
     }
 
-    /// The bearer that a handshake answers with: a signed login, which proves nothing where callers are not told apart.
-    pub(crate) async fn handshake(&self, headers: &MetadataMap) -> Outcome<String> {
-        let principal = self.principal(headers).await?;
-        if let Ok(Credentials::Bearer { token }) = credentials(headers) {
-            return Ok(token);
+    /// The bearer that a handshake answers with, and its session: a signed login, which proves nothing where callers are not told apart.
+    pub(crate) async fn handshake(&self, headers: &MetadataMap) -> Outcome<(String, SessionId)> {
+        let Known { principal, session } = self.known(headers).await?;
+        if let (Ok(Credentials::Bearer { token }), Some(session)) = (credentials(headers), session) {
+            return Ok((token, session));
         }
+        let session = SessionId::fresh();
         let login = serde_json::to_string(&principal).map_err(|e| Fault::internal("writing a login", &e))?;
-        let envelope = Envelope { kind: EnvelopeKind::Bearer as i32, login, ..Envelope::default() };
-        Ok(URL_SAFE_NO_PAD.encode(self.signer.seal(envelope, self.login_lifetime)?))
+        let kind = EnvelopeKind::Bearer as i32;
+        let envelope = Envelope { kind, login, session: Some(session.as_str().to_owned()), ..Envelope::default() };
+        Ok((URL_SAFE_NO_PAD.encode(self.signer.seal(envelope, self.login_lifetime)?), session))
+    }
+
+    fn session_of(&self, headers: &MetadataMap) -> Option<SessionId> {
+        let Ok(Credentials::Bearer { token }) = credentials(headers) else { return None };
+        match self.login(&token) {
+            Ok(Some(login)) => login.session,
+            Ok(None) => Some(SessionId::of_token(&token)),
+            Err(_) => None,
+        }
     }
 
     /// The principal of a login that this server (or a replica with its key) has signed; none when it is another's token.
-    fn login(&self, token: &str) -> Outcome<Option<Principal>> {
+    fn login(&self, token: &str) -> Outcome<Option<Known>> {
         let Ok(sealed) = URL_SAFE_NO_PAD.decode(token) else {
             return Ok(None);
         };
         match self.signer.open(&sealed, EnvelopeKind::Bearer) {
             Ok(envelope) => {
-                serde_json::from_str(&envelope.login).map(Some).map_err(|e| Fault::internal("reading a login", &e))
+                let principal = serde_json::from_str(&envelope.login);
+                let principal = principal.map_err(|e| Fault::internal("reading a login", &e))?;
+                Ok(Some(Known { principal, session: envelope.session.as_deref().and_then(SessionId::read) }))
             }
             Err(fault) if fault.is_stale() => {
                 Err(Fault::unauthenticated("not authenticated: the login has expired").hint("Connect again."))
@@ -132,8 +161,8 @@ mod tests {
     async fn without_an_authenticator_everybody_is_the_local_principal() {
         let identity = identity(LocalPrincipal(Principal { user: "local".into(), teams: vec![] }));
         for headers in [MetadataMap::new(), headers("Bearer x"), headers("Basic eDp5"), headers("nonsense")] {
-            assert_eq!(identity.principal(&headers).await.unwrap().user, "local");
-            assert!(!identity.handshake(&headers).await.unwrap().is_empty());
+            assert_eq!(identity.known(&headers).await.unwrap().principal.user, "local");
+            assert!(!identity.handshake(&headers).await.unwrap().0.is_empty());
         }
     }
 
@@ -141,8 +170,12 @@ mod tests {
     async fn a_password_gives_a_login_that_is_enough_afterwards() {
         let identity = identity(OnlyAda);
         for basic in ["Basic YWRhOnA6dw==", "basic YWRhOnA6dw"] {
-            let bearer = identity.handshake(&headers(basic)).await.unwrap();
-            let principal = identity.principal(&headers(&format!("Bearer {bearer}"))).await.unwrap();
+            let (bearer, session) = identity.handshake(&headers(basic)).await.unwrap();
+            let known = identity.known(&headers(&format!("Bearer {bearer}"))).await.unwrap();
+            assert_eq!(known.session.as_ref(), Some(&session));
+            let again = identity.handshake(&headers(&format!("Bearer {bearer}"))).await.unwrap();
+            assert_eq!(again, (bearer, session), "a handshake with a login gives the same one back");
+            let principal = known.principal;
             assert_eq!((principal.user.as_str(), principal.teams.as_slice()), ("ada", &["crm".to_owned()][..]));
         }
     }
@@ -151,7 +184,7 @@ mod tests {
     async fn nobody_is_refused() {
         let identity = identity(OnlyAda);
         for headers in [MetadataMap::new(), headers("Bearer x"), headers("Basic eDp5"), headers("nonsense")] {
-            let fault = identity.principal(&headers).await.unwrap_err();
+            let fault = identity.known(&headers).await.unwrap_err();
             assert_eq!(fault.code(), Code::Unauthenticated);
         }
     }

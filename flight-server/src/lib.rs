@@ -2,7 +2,7 @@
 //!
 //! In: Flight RPCs from JDBC, ADBC, ODBC and raw clients. Out: schemas, tickets and rows, from an [`meshweave_engine::Engine`].
 //! Layers: transport (`server`) -> RPCs (`service`) -> protocol (statements, prepared statements, metadata, wire types, messages) ->
-//! identity and session (`identity`, `caller`) -> [`Backend`].
+//! identity and session (`identity`, `session`, `caller`) -> [`Backend`].
 //! Holds always:
 //! - no planning here, and no gRPC below here;
 //! - GetFlightInfo runs nothing; a ticket carries all state, is signed, ends, and is no permission;
@@ -15,6 +15,7 @@ mod actions;
 mod backend;
 mod caller;
 mod encode;
+mod flights;
 mod gate;
 mod identity;
 mod incoming;
@@ -23,8 +24,11 @@ mod options;
 mod parameters;
 mod prepared;
 mod put;
+mod running;
+mod sent;
 mod server;
 mod service;
+mod session;
 mod statement;
 mod status;
 mod stream;
@@ -35,5 +39,6 @@ mod wire;
 pub use backend::{Backend, Plan, SystemTable};
 pub use options::{Options, TraceParent};
 pub use server::{FlightServer, check_address, serve};
+pub use session::SessionLimits;
 pub use ticket::TicketKey;
 pub use tls::{Pem, Tls};

@@ -8,6 +8,7 @@ use meshweave_engine::identity::{Authenticator, LocalPrincipal};
 use meshweave_engine::metrics::DoorMetrics;
 use tokio_util::sync::CancellationToken;
 
+use crate::session::SessionLimits;
 use crate::ticket::TicketKey;
 use crate::tls::Tls;
 
@@ -27,6 +28,10 @@ pub struct Options {
     pub handle_lifetime: Duration,
     /// How long a login can be used.
     pub login_lifetime: Duration,
+    /// How many sessions there may be, and how long.
+    pub sessions: SessionLimits,
+    /// Whether other machines may be served without TLS; passwords and rows are then readable on their way.
+    pub plaintext: bool,
     /// Largest message that is accepted, bytes; drivers send batches unsplit.
     pub max_request_bytes: usize,
     /// Parameter rows that one prepared statement may hold, bytes as Arrow IPC.
@@ -77,6 +82,8 @@ impl Options {
             ticket_lifetime: Duration::from_secs(3600),
             handle_lifetime: Duration::from_secs(24 * 3600),
             login_lifetime: Duration::from_secs(12 * 3600),
+            sessions: SessionLimits::default(),
+            plaintext: false,
             max_request_bytes: 64 << 20,
             max_parameter_bytes: 2 << 20,
             target_message_bytes: 2 << 20,

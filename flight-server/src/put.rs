@@ -1,72 +1,117 @@
-//! DoPut: binding parameter rows, and the commands that would write.
+//! DoPut: binding parameter rows, statements that write, and rows for a temporary table.
 //!
-//! Products are read-only through SQL: a writing statement goes to the engine, and its refusal comes back.
+//! Products are read-only through SQL: a statement that would write to one goes to the engine, and its refusal comes back.
+//! Holds always: rows that broke off are not kept, none of them.
 //!
 //! Start reading at [`put`].
 
-use arrow_flight::decode::FlightRecordBatchStream;
-use arrow_flight::sql::Command;
+use arrow_flight::sql::{Command, CommandStatementIngest, DoPutUpdateResult};
 use arrow_flight::{FlightData, PutResult};
-use futures::{StreamExt, TryStreamExt, stream};
-use meshweave_engine::{QueryContext, Statement};
+use datafusion::error::DataFusionError;
+use datafusion::execution::SendableRecordBatchStream;
+use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
+use futures::{Stream, StreamExt, TryStreamExt, stream};
+use meshweave_engine::temp::{Ingest, IngestMode, TEMP};
+use meshweave_engine::{Error, QueryContext};
 use prost::Message;
-use tonic::Streaming;
 
 use crate::caller::Caller;
 use crate::prepared;
+use crate::sent::SentRows;
 use crate::service::{Service, decode_command, refuse_transaction};
-use crate::statement::Sql;
+use crate::statement::{self, Sql};
 use crate::status::{Fault, Outcome};
 
 /// Takes the first message's command, and the rows that follow it.
 pub(crate) async fn put(
     service: &Service,
     caller: &Caller,
-    ctx: QueryContext,
-    mut messages: Streaming<FlightData>,
+    mut ctx: QueryContext,
+    mut messages: impl Stream<Item = Result<FlightData, tonic::Status>> + Unpin + Send + 'static,
 ) -> Outcome<PutResult> {
-    let first = messages
-        .message()
-        .await
-        .map_err(|status| Fault::invalid(format!("the call broke off: {}", status.message())))?;
-    let first = first.ok_or_else(|| Fault::invalid("the call ended before its first message"))?;
+    let first = messages.next().await.ok_or_else(|| Fault::invalid("the call ended before its first message"))?;
+    let first = first.map_err(|status| Fault::invalid(format!("the call broke off: {}", status.message())))?;
     let descriptor =
         first.flight_descriptor.clone().ok_or_else(|| Fault::invalid("the first message has no descriptor"))?;
-    let rows = stream::once(async { Ok(first) }).chain(messages);
-    let rows = FlightRecordBatchStream::new_from_flight_data(rows.map_err(Into::into));
-    match decode_command(&descriptor)? {
+    let rows = SentRows::new(stream::once(async { Ok(first) }).chain(messages));
+    let count = match decode_command(&descriptor)? {
         Command::CommandPreparedStatementQuery(command) => {
             let bound = prepared::bind(service, caller, ctx, &command.prepared_statement_handle, rows).await?;
-            Ok(PutResult { app_metadata: bound.encode_to_vec().into() })
+            return Ok(PutResult { app_metadata: bound.encode_to_vec().into() });
         }
         Command::CommandStatementUpdate(command) => {
             refuse_transaction(command.transaction_id.as_ref())?;
-            Err(update(service, &ctx, &Sql::plain(command.query, caller)).await)
+            statement::update(service, &mut ctx, &Sql::plain(command.query, caller)).await?
         }
         Command::CommandPreparedStatementUpdate(command) => {
-            let mut ctx = ctx;
             let mut sql = prepared::open(service, caller, &mut ctx, &command.prepared_statement_handle)?;
-            sql.bound = prepared::read_bound(service, &ctx, &sql.text, rows).await?;
-            Err(update(service, &ctx, &sql).await)
+            // Some drivers bind in a call of its own, some in this one.
+            if let Some(bound) = prepared::read_bound(service, &ctx, &sql.text, rows).await? {
+                sql.bound = bound;
+            }
+            statement::update(service, &mut ctx, &sql).await?
         }
-        Command::CommandStatementIngest(_) => {
-            Err(Fault::unsupported("bulk ingestion").hint("Products take rows only through their owners' input ports."))
-        }
-        other => Err(Fault::unsupported(&format!("sending rows with {}", short(other.type_url())))),
+        Command::CommandStatementIngest(command) => ingest(service, caller, &mut ctx, command, rows).await?,
+        other => return Err(Fault::unsupported(&format!("sending rows with {}", short(other.type_url())))),
+    };
+    Ok(PutResult { app_metadata: DoPutUpdateResult { record_count: count }.encode_to_vec().into() })
+}
+
+/// Takes rows into a temporary table.
+async fn ingest(
+    service: &Service,
+    caller: &Caller,
+    ctx: &mut QueryContext,
+    command: CommandStatementIngest,
+    rows: SentRows,
+) -> Outcome<i64> {
+    refuse_transaction(command.transaction_id.as_ref())?;
+    let ingest = Ingest { mode: mode(&command)?, table: table(service, command)? };
+    service.keep_temp(ctx, caller.session.as_ref())?;
+    let limit = ctx.clone();
+    let work = async { Ok(batches(rows).await) };
+    let rows = limit.bounded(work).await??;
+    let count = limit.bounded(service.backend.ingest(ctx, ingest, rows)).await?;
+    Ok(i64::try_from(count).unwrap_or(i64::MAX))
+}
+
+/// What is to happen with a table that exists, and with one that does not.
+fn mode(command: &CommandStatementIngest) -> Outcome<IngestMode> {
+    const CREATE: i32 = 1;
+    const NO_TABLE_FAILS: i32 = 2;
+    const TABLE_FAILS: i32 = 1;
+    const APPEND: i32 = 2;
+    const REPLACE: i32 = 3;
+    let asked = command.table_definition_options.map(|options| (options.if_not_exist, options.if_exists));
+    match asked {
+        Some((CREATE, TABLE_FAILS)) => Ok(IngestMode::Create),
+        Some((NO_TABLE_FAILS, APPEND)) => Ok(IngestMode::Append),
+        Some((CREATE, APPEND)) => Ok(IngestMode::CreateAppend),
+        Some((CREATE, REPLACE)) => Ok(IngestMode::Replace),
+        _ => Err(Fault::invalid("the command does not say what to do with the table")
+            .hint("Create, append, replace, or create where it is missing and append.")),
     }
 }
 
-/// Why a statement cannot run as an update: the engine's refusal, or that it gives rows.
-async fn update(service: &Service, ctx: &QueryContext, sql: &Sql) -> Fault {
-    let parameters = match sql.bound.sample() {
-        Ok(parameters) => parameters,
-        Err(fault) => return fault,
-    };
-    let statement = Statement { sql: sql.text.clone(), parameters };
-    match ctx.bounded(service.backend.plan(ctx, &statement, None)).await {
-        Err(refused) => refused.into(),
-        Ok(_) => Fault::invalid("the statement gives rows and updates nothing").hint("Run it as a query."),
+/// The table's name, when it is one of the session's.
+fn table(service: &Service, command: CommandStatementIngest) -> Outcome<String> {
+    let catalog = service.backend.catalog().catalog_name.clone();
+    if let Some(asked) = command.catalog.filter(|name| !name.is_empty() && *name != catalog) {
+        return Err(Fault::not_found(format!("catalog \"{asked}\" does not exist")));
     }
+    match command.schema.filter(|name| !name.is_empty() && name != TEMP) {
+        None => Ok(command.table),
+        Some(schema) => Err(Fault::unsupported(&format!("taking rows into {schema}.{}", command.table))
+            .hint("Rows go into the session's own schema: leave the schema out, or say `temp`.")),
+    }
+}
+
+/// The rows with their columns known before the first of them.
+async fn batches(mut rows: SentRows) -> Outcome<SendableRecordBatchStream> {
+    let first = rows.next().await.transpose()?;
+    let schema = rows.schema().ok_or_else(|| Fault::invalid("no columns and no rows were sent"))?;
+    let rest = rows.map_err(|fault| DataFusionError::from(Error::invalid_query(fault.text())));
+    Ok(Box::pin(RecordBatchStreamAdapter::new(schema, stream::iter(first.map(Ok)).chain(rest))))
 }
 
 /// The last part of a command's type, for people.

@@ -4,7 +4,7 @@
 
 use std::sync::Arc;
 
-use arrow_flight::flight_service_server::FlightServiceServer;
+use arrow_flight::flight_service_server::{FlightService, FlightServiceServer};
 use meshweave_engine::{Engine, Error, Failure, Result};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
@@ -18,7 +18,9 @@ use crate::gate::Gate;
 use crate::identity::Identity;
 use crate::incoming;
 use crate::options::{Options, TraceParent};
+use crate::running::Running;
 use crate::service::Service;
+use crate::session::Sessions;
 use crate::ticket::Signer;
 
 /// Serves `engine` over Flight SQL on `listener` until `shutdown` is ready, then lets running answers finish for a while.
@@ -56,7 +58,17 @@ impl FlightServer {
             login_lifetime: options.login_lifetime,
         };
         let gate = Gate::new(&options.door);
-        Ok(Self { service: Service { backend, options, identity, stop: CancellationToken::new(), gate } })
+        let sessions = Arc::new(Sessions::new(options.sessions, backend.temp_schema()));
+        let (stop, running) = (CancellationToken::new(), Running::default());
+        Ok(Self { service: Service { backend, options, identity, stop, gate, sessions, running } })
+    }
+
+    /// The service without a transport: for embedding, and for tests that need no sockets.
+    pub fn into_service(self) -> FlightServiceServer<impl FlightService> {
+        let options = self.service.options.clone();
+        FlightServiceServer::new(self.service)
+            .max_decoding_message_size(options.max_request_bytes)
+            .max_encoding_message_size(options.max_negotiated_message_bytes)
     }
 
     /// Serves on `listener` until `shutdown` is ready; see [`serve`].
@@ -72,9 +84,8 @@ impl FlightServer {
         let (reporter, health) = health_reporter();
         reporter.set_service_status(FLIGHT, ServingStatus::Serving).await;
         let (gate, stop) = (self.service.gate.clone(), self.service.stop.clone());
-        let flight = FlightServiceServer::new(self.service)
-            .max_decoding_message_size(options.max_request_bytes)
-            .max_encoding_message_size(options.max_negotiated_message_bytes);
+        let sessions = Arc::clone(&self.service.sessions);
+        let flight = self.into_service();
         let ended = CancellationToken::new();
         let trace = options.trace;
         let serving = Server::builder()
@@ -98,11 +109,13 @@ impl FlightServer {
         tokio::select! {
             served = serving => served.map_err(|e| Error::unavailable("the Flight SQL server", "its transport failed", e)),
             () = ending => Ok(()),
+            () = sessions.keep_swept() => Ok(()),
         }
     }
 }
 
-/// Whether callers from where `listener` can be reached may be served: without an authenticator, this machine's alone.
+/// Whether callers from where `listener` can be reached may be served: without an authenticator, this machine's alone; others with
+/// TLS, or when somebody has said that they may come without.
 ///
 /// [`FlightServer::serve`] asks the same; who tells others that a server is ready asks before.
 ///
@@ -111,13 +124,21 @@ impl FlightServer {
 pub fn check_address(listener: &TcpListener, options: &Options) -> Result<()> {
     let failed = |cause| Error::unavailable("the Flight SQL server", "its listener failed", cause);
     let address = listener.local_addr().map_err(failed)?;
-    if options.authenticator.tells_callers_apart() || address.ip().is_loopback() {
+    if address.ip().is_loopback() {
         return Ok(());
     }
+    let (message, hint) = match options.authenticator.tells_callers_apart() {
+        false => ("there is no authenticator", "Listen on 127.0.0.1 or [::1], or configure an authenticator."),
+        true if options.tls.is_none() && !options.plaintext => (
+            "connections are not encrypted",
+            "Configure a certificate (tls), or allow it with listen.plaintext where something else encrypts.",
+        ),
+        true => return Ok(()),
+    };
     Err(Failure::InvalidConfiguration {
         place: "listen.flight".to_owned(),
-        message: format!("{address} can be reached from other machines, and there is no authenticator"),
-        hint: Some("Listen on 127.0.0.1 or [::1], or configure an authenticator.".to_owned()),
+        message: format!("{address} can be reached from other machines, and {message}"),
+        hint: Some(hint.to_owned()),
     }
     .into())
 }

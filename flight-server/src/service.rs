@@ -17,7 +17,7 @@ use arrow_flight::{
 };
 use bytes::Bytes;
 use futures::stream::{self, BoxStream, StreamExt};
-use meshweave_engine::QueryContext;
+use meshweave_engine::{Principal, QueryContext};
 use prost::Message;
 use tokio_util::sync::CancellationToken;
 use tonic::metadata::{MetadataMap, MetadataValue};
@@ -28,14 +28,16 @@ use crate::backend::Backend;
 use crate::caller::Caller;
 use crate::encode::Encoder;
 use crate::gate::Gate;
-use crate::identity::Identity;
+use crate::identity::{Identity, Known};
 use crate::options::Options;
+use crate::running::Running;
+use crate::session::{COOKIE, Chosen, Session, SessionId, Sessions};
 use crate::statement::{self, Sql};
 use crate::status::{Fault, Outcome, QUERY_ID};
 use crate::stream::{self as rows, Messages};
 use crate::ticket::Signer;
 use crate::wire::schema_to_ipc;
-use crate::{actions, metadata, prepared, put};
+use crate::{actions, flights, metadata, prepared, put};
 
 type Answers<T> = BoxStream<'static, Result<T, Status>>;
 
@@ -47,6 +49,8 @@ pub(crate) struct Service {
     pub(crate) identity: Identity,
     pub(crate) stop: CancellationToken,
     pub(crate) gate: Gate,
+    pub(crate) sessions: Arc<Sessions>,
+    pub(crate) running: Running,
 }
 
 impl Service {
@@ -54,23 +58,68 @@ impl Service {
         &self.identity.signer
     }
 
-    /// Who calls, and how the answer is wanted.
+    /// Who calls, in which session, and how the answer is wanted.
     async fn caller(&self, headers: &MetadataMap) -> Outcome<Caller> {
-        let principal = self.identity.principal(headers).await?;
-        Caller::read(headers, principal, &self.backend.catalog().catalog_name, &self.options)
+        let Known { principal, session } = self.identity.known(headers).await?;
+        let session = SessionId::of_cookies(headers).or(session);
+        let kept = session.as_ref().and_then(|id| self.sessions.find(&principal, id));
+        let chosen = kept.map(|session| session.chosen()).unwrap_or_default();
+        let caller = Caller::read(headers, principal, chosen, &self.backend.catalog().catalog_name, &self.options)?;
+        let offered = if session.is_none() { Some(SessionId::fresh()) } else { None };
+        Ok(Caller { session, offered, ..caller })
     }
 
     /// A fresh context for one statement of this caller.
     pub(crate) fn context(&self, caller: &Caller) -> QueryContext {
-        caller.context(self.backend.statement_timeout(), &self.stop)
+        let mut ctx = caller.context(self.backend.statement_timeout(), &self.stop);
+        ctx.temp = self.sessions.temp(&caller.principal, caller.session.as_ref());
+        ctx
     }
 
-    async fn info(&self, headers: &MetadataMap, descriptor: FlightDescriptor) -> Outcome<(Uuid, FlightInfo)> {
+    /// The caller's session; it begins now when it has not.
+    pub(crate) fn begin_session(&self, caller: &Caller) -> Outcome<Arc<Session>> {
+        self.session(&caller.principal, caller.session.as_ref())
+    }
+
+    fn session(&self, principal: &Principal, id: Option<&SessionId>) -> Outcome<Arc<Session>> {
+        let id = id.ok_or_else(|| {
+            Fault::invalid("the call belongs to no session")
+                .hint("Connect with a user and a password, or let the client keep cookies.")
+        })?;
+        self.sessions.begin(principal, id, || self.backend.temp_schema())
+    }
+
+    /// What the caller's session has chosen; nothing where there is none.
+    pub(crate) fn chosen(&self, caller: &Caller) -> Chosen {
+        let session = caller.session.as_ref().and_then(|id| self.sessions.find(&caller.principal, id));
+        session.map(|session| session.chosen()).unwrap_or_default()
+    }
+
+    /// Gives the context the tables of a session that is kept from now on.
+    pub(crate) fn keep_temp(&self, ctx: &mut QueryContext, id: Option<&SessionId>) -> Outcome<()> {
+        ctx.temp = self.session(&ctx.principal, id)?.temp();
+        Ok(())
+    }
+
+    async fn info(&self, headers: &MetadataMap, descriptor: FlightDescriptor) -> Outcome<Answered<FlightInfo>> {
         let caller = self.caller(headers).await?;
         let mut ctx = self.context(&caller);
         let id = ctx.query_id;
         let info = self.info_for(&caller, &mut ctx, descriptor).await.map_err(|fault| fault.of(id))?;
-        Ok((id, info))
+        Ok(Answered::new(id, &caller, info))
+    }
+
+    async fn poll(&self, headers: &MetadataMap, descriptor: FlightDescriptor) -> Outcome<Answered<PollInfo>> {
+        let caller = self.caller(headers).await?;
+        let mut ctx = self.context(&caller);
+        let id = ctx.query_id;
+        if let Some(polled) = flights::polled(self, &caller, &descriptor)? {
+            return Ok(Answered::new(id, &caller, polled));
+        }
+        let info = self.info_for(&caller, &mut ctx, descriptor).await.map_err(|fault| fault.of(id))?;
+        let expiration_time = info.endpoint.first().and_then(|endpoint| endpoint.expiration_time);
+        let poll = PollInfo { info: Some(info), flight_descriptor: None, progress: Some(1.0), expiration_time };
+        Ok(Answered::new(id, &caller, poll))
     }
 
     async fn info_for(
@@ -79,6 +128,9 @@ impl Service {
         ctx: &mut QueryContext,
         descriptor: FlightDescriptor,
     ) -> Outcome<FlightInfo> {
+        if let Some(sql) = flights::of_path(caller, &descriptor)? {
+            return sql.info(self, ctx, descriptor).await;
+        }
         let command = decode_command(&descriptor)?;
         if let Some(schema) = metadata::schema(&command) {
             // The command itself is the ticket: it holds nothing but what the caller has just sent.
@@ -103,12 +155,12 @@ impl Service {
         }
     }
 
-    async fn schema(&self, headers: &MetadataMap, descriptor: &FlightDescriptor) -> Outcome<(Uuid, Bytes)> {
+    async fn schema(&self, headers: &MetadataMap, descriptor: &FlightDescriptor) -> Outcome<Answered<Bytes>> {
         let caller = self.caller(headers).await?;
         let mut ctx = self.context(&caller);
         let id = ctx.query_id;
         let schema = self.schema_for(&caller, &mut ctx, descriptor).await.map_err(|fault| fault.of(id))?;
-        Ok((id, schema))
+        Ok(Answered::new(id, &caller, schema))
     }
 
     async fn schema_for(
@@ -117,6 +169,9 @@ impl Service {
         ctx: &mut QueryContext,
         descriptor: &FlightDescriptor,
     ) -> Outcome<Bytes> {
+        if let Some(sql) = flights::of_path(caller, descriptor)? {
+            return sql.schema(self, ctx).await?.to_ipc();
+        }
         let command = decode_command(descriptor)?;
         match metadata::schema(&command) {
             Some(schema) => schema_to_ipc(&schema),
@@ -124,19 +179,24 @@ impl Service {
         }
     }
 
-    async fn get(&self, headers: &MetadataMap, ticket: &[u8]) -> Outcome<(Uuid, Messages)> {
+    async fn get(&self, headers: &MetadataMap, ticket: &[u8]) -> Outcome<Answered<Messages>> {
         let caller = self.caller(headers).await?;
+        let (id, messages) = self.messages(&caller, ticket).await?;
+        Ok(Answered::new(id, &caller, messages))
+    }
+
+    async fn messages(&self, caller: &Caller, ticket: &[u8]) -> Outcome<(Uuid, Messages)> {
         let unreadable =
             || Fault::invalid("the ticket cannot be read").hint("Fetch with a ticket that GetFlightInfo gave.");
         let any = Any::decode(ticket).map_err(|_| unreadable())?;
         match Command::try_from(any).map_err(|_| unreadable())? {
-            Command::TicketStatementQuery(ticket) => statement::fetch(self, &caller, &ticket.statement_handle).await,
+            Command::TicketStatementQuery(ticket) => statement::fetch(self, caller, &ticket.statement_handle).await,
             command => {
-                let ctx = self.context(&caller);
+                let ctx = self.context(caller);
                 let lifetime = self.options.handle_lifetime;
                 let batch = metadata::answer(command, self.backend.as_ref(), &ctx, caller.profile, lifetime);
                 let batch = batch.map_err(|fault| fault.of(ctx.query_id))?.ok_or_else(unreadable)?;
-                Ok((ctx.query_id, rows::ready(&batch, Encoder::new(caller.message_bytes))?))
+                Ok((ctx.query_id, rows::ready(&batch, Encoder::new(caller.message_bytes))))
             }
         }
     }
@@ -159,13 +219,40 @@ pub(crate) fn decode_command(descriptor: &FlightDescriptor) -> Outcome<Command> 
     Command::try_from(any).map_err(|_| Fault::invalid("the command cannot be read"))
 }
 
-/// An answer with the query's id in its headers.
-fn answered<T>((id, body): (Uuid, T)) -> Response<T> {
-    let mut response = Response::new(body);
-    if let Ok(value) = MetadataValue::try_from(id.to_string()) {
-        response.metadata_mut().insert(QUERY_ID, value);
+/// An answer, the query's id and the session that its caller is offered.
+struct Answered<T> {
+    id: Uuid,
+    offered: Option<SessionId>,
+    body: T,
+}
+
+impl<T> Answered<T> {
+    fn new(id: Uuid, caller: &Caller, body: T) -> Self {
+        Self { id, offered: caller.offered.clone(), body }
     }
-    response
+
+    fn map<U>(self, to: impl FnOnce(T) -> U) -> Answered<U> {
+        Answered { id: self.id, offered: self.offered, body: to(self.body) }
+    }
+
+    /// With both in the headers.
+    fn into_response(self) -> Response<T> {
+        let mut response = Response::new(self.body);
+        if let Ok(value) = MetadataValue::try_from(self.id.to_string()) {
+            response.metadata_mut().insert(QUERY_ID, value);
+        }
+        if let Some(offered) = &self.offered {
+            offer(response.metadata_mut(), offered);
+        }
+        response
+    }
+}
+
+/// Hands a caller the cookie of its session.
+fn offer(headers: &mut MetadataMap, session: &SessionId) {
+    if let Ok(value) = MetadataValue::try_from(format!("{COOKIE}={}", session.as_str())) {
+        headers.insert("set-cookie", value);
+    }
 }
 
 #[tonic::async_trait]
@@ -184,40 +271,40 @@ impl FlightService for Service {
     ) -> Result<Response<Self::HandshakeStream>, Status> {
         let _inside = self.gate.enter().map_err(Fault::into_status)?;
         // Some drivers send one empty message, some none: the header says it all.
-        let bearer = self.identity.handshake(request.metadata()).await.map_err(Fault::into_status)?;
+        let (bearer, session) = self.identity.handshake(request.metadata()).await.map_err(Fault::into_status)?;
         let answer = HandshakeResponse { protocol_version: 0, payload: bearer.clone().into() };
         let mut response = Response::new(stream::iter([Ok(answer)]).boxed());
         let value = MetadataValue::try_from(format!("Bearer {bearer}"));
         let value = value.map_err(|e| Fault::internal("writing a login", &e).into_status())?;
         response.metadata_mut().insert("authorization", value);
+        offer(response.metadata_mut(), &session);
         Ok(response)
     }
 
     async fn list_flights(&self, request: Request<Criteria>) -> Result<Response<Self::ListFlightsStream>, Status> {
         let _inside = self.gate.enter().map_err(Fault::into_status)?;
-        self.caller(request.metadata()).await.map_err(Fault::into_status)?;
-        Err(Fault::unsupported("ListFlights").hint("List tables with Flight SQL's GetTables.").into_status())
+        let caller = self.caller(request.metadata()).await.map_err(Fault::into_status)?;
+        let flights = flights::list(self, &caller, &request.get_ref().expression).map_err(Fault::into_status)?;
+        Ok(Response::new(stream::iter(flights.into_iter().map(Ok)).boxed()))
     }
 
     async fn get_flight_info(&self, request: Request<FlightDescriptor>) -> Result<Response<FlightInfo>, Status> {
         let _inside = self.gate.enter().map_err(Fault::into_status)?;
         let (headers, _, descriptor) = request.into_parts();
-        Box::pin(self.info(&headers, descriptor)).await.map(answered).map_err(Fault::into_status)
+        Box::pin(self.info(&headers, descriptor)).await.map(Answered::into_response).map_err(Fault::into_status)
     }
 
     async fn poll_flight_info(&self, request: Request<FlightDescriptor>) -> Result<Response<PollInfo>, Status> {
         let _inside = self.gate.enter().map_err(Fault::into_status)?;
-        self.caller(request.metadata()).await.map_err(Fault::into_status)?;
-        Err(Fault::unsupported("PollFlightInfo")
-            .hint("Ask with GetFlightInfo: it does not run the statement.")
-            .into_status())
+        let (headers, _, descriptor) = request.into_parts();
+        Box::pin(self.poll(&headers, descriptor)).await.map(Answered::into_response).map_err(Fault::into_status)
     }
 
     async fn get_schema(&self, request: Request<FlightDescriptor>) -> Result<Response<SchemaResult>, Status> {
         let _inside = self.gate.enter().map_err(Fault::into_status)?;
         let (headers, _, descriptor) = request.into_parts();
-        let (id, schema) = Box::pin(self.schema(&headers, &descriptor)).await.map_err(Fault::into_status)?;
-        Ok(answered((id, SchemaResult { schema })))
+        let schema = Box::pin(self.schema(&headers, &descriptor)).await.map_err(Fault::into_status)?;
+        Ok(schema.map(|schema| SchemaResult { schema }).into_response())
     }
 
     async fn do_get(&self, request: Request<Ticket>) -> Result<Response<Self::DoGetStream>, Status> {
@@ -227,7 +314,7 @@ impl FlightService for Service {
         // An answer is inside until its last message is sent, or nobody wants it any more.
         let held = (inside, self.options.door.streams.hold());
         let watched = |messages: Messages| messages.inspect(move |_| _ = &held).boxed();
-        Ok(answered((got.0, watched(got.1))))
+        Ok(got.map(watched).into_response())
     }
 
     async fn do_put(&self, request: Request<Streaming<FlightData>>) -> Result<Response<Self::DoPutStream>, Status> {
@@ -238,7 +325,7 @@ impl FlightService for Service {
         let id = ctx.query_id;
         let result =
             Box::pin(put::put(self, &caller, ctx, messages)).await.map_err(|fault| fault.of(id).into_status())?;
-        Ok(answered((id, stream::iter([Ok(result)]).boxed())))
+        Ok(Answered::new(id, &caller, stream::iter([Ok(result)]).boxed()).into_response())
     }
 
     async fn do_exchange(
@@ -258,7 +345,8 @@ impl FlightService for Service {
         let id = ctx.query_id;
         let body = Box::pin(actions::run(self, &caller, &ctx, &action)).await;
         let body = body.map_err(|fault| fault.of(id).into_status())?;
-        Ok(answered((id, stream::iter(body.map(|body| Ok(arrow_flight::Result { body }))).boxed())))
+        let body = stream::iter(body.map(|body| Ok(arrow_flight::Result { body }))).boxed();
+        Ok(Answered::new(id, &caller, body).into_response())
     }
 
     async fn list_actions(&self, request: Request<Empty>) -> Result<Response<Self::ListActionsStream>, Status> {

@@ -128,9 +128,14 @@ impl Fault {
     }
 
     /// The primary text.
+    pub(crate) fn text(&self) -> &str {
+        &self.0.message
+    }
+
+    /// The primary text.
     #[cfg(test)]
     pub(crate) fn message(&self) -> &str {
-        &self.0.message
+        self.text()
     }
 
     /// The status of this fault; logs it when it is ours.
@@ -203,7 +208,11 @@ impl From<Error> for Fault {
             _ => error.to_string(),
         };
         Self(Box::new(Inner {
-            code: code_of(error.kind()),
+            code: match error.failure() {
+                Failure::TempTableExists { .. } => Code::AlreadyExists,
+                Failure::RunBefore => Code::FailedPrecondition,
+                _ => code_of(error.kind()),
+            },
             kind: error.kind().word(),
             message,
             hint: error.hint(),

@@ -1,7 +1,8 @@
 //! The messages of one answer, computed as the client reads them.
 //!
 //! Holds always:
-//! - one batch at a time: the next is computed when the messages of the last are gone;
+//! - one batch and one message at a time: the next is computed when the last is gone, so that a client that reads slowly holds
+//!   no more than that, and it is counted in the memory of all queries;
 //! - dropping the stream drops the answer, and that stops the work down to the storage;
 //! - the deadline holds for the whole stream, not for its first message only.
 //!
@@ -14,6 +15,7 @@ use std::sync::Arc;
 use arrow::array::RecordBatch;
 use arrow_flight::FlightData;
 use datafusion::execution::SendableRecordBatchStream;
+use datafusion::execution::memory_pool::MemoryReservation;
 use futures::stream::{self, BoxStream, StreamExt};
 use meshweave_engine::version::VersionVector;
 use meshweave_engine::{Answer, Error, Parameters, QueryContext, Statement};
@@ -21,6 +23,7 @@ use tonic::Status;
 
 use crate::backend::Backend;
 use crate::encode::Encoder;
+use crate::running::Inside;
 use crate::status::Outcome;
 use crate::wire::WireSchema;
 
@@ -40,8 +43,10 @@ pub(crate) struct Run {
     pub(crate) encoder: Encoder,
     /// The answer being read.
     pub(crate) current: Option<Answer>,
-    /// Messages not sent yet: those of one batch.
-    pub(crate) queue: VecDeque<FlightData>,
+    /// Counts the rows that wait for their reader.
+    pub(crate) memory: Option<MemoryReservation>,
+    /// Its place among the answers that run.
+    pub(crate) _inside: Inside,
 }
 
 impl fmt::Debug for Run {
@@ -51,8 +56,8 @@ impl fmt::Debug for Run {
 }
 
 /// The schema message, then the rows.
-pub(crate) fn messages(mut run: Run) -> Messages {
-    run.queue.push_back(run.encoder.schema(run.wire.schema()));
+pub(crate) fn messages(run: Run) -> Messages {
+    let first = run.encoder.schema(run.wire.schema());
     let next = |state: Option<Run>| async move {
         let mut run = state?;
         match run.next().await {
@@ -61,23 +66,33 @@ pub(crate) fn messages(mut run: Run) -> Messages {
             Err(fault) => Some((Err(fault.of(run.ctx.query_id).into_status()), None)),
         }
     };
-    stream::unfold(Some(run), next).boxed()
+    stream::iter([Ok(first)]).chain(stream::unfold(Some(run), next)).boxed()
 }
 
 /// The messages of a batch that is there already.
-pub(crate) fn ready(batch: &RecordBatch, mut encoder: Encoder) -> Outcome<Messages> {
-    let mut queue = VecDeque::from([encoder.schema(batch.schema_ref())]);
-    encoder.encode(batch, &mut queue)?;
-    Ok(stream::iter(queue.into_iter().map(Ok)).boxed())
+pub(crate) fn ready(batch: &RecordBatch, mut encoder: Encoder) -> Messages {
+    let first = encoder.schema(batch.schema_ref());
+    encoder.take(batch);
+    let next = |state: Option<Encoder>| async move {
+        let mut encoder = state?;
+        match encoder.next_message() {
+            Ok(message) => message.map(|message| (Ok(message), Some(encoder))),
+            Err(fault) => Some((Err(fault.into_status()), None)),
+        }
+    };
+    stream::iter([Ok(first)]).chain(stream::unfold(Some(encoder), next)).boxed()
 }
 
 impl Run {
     /// The next message; none at the end.
     async fn next(&mut self) -> Outcome<Option<FlightData>> {
         loop {
-            if let Some(message) = self.queue.pop_front() {
+            // A reader that comes late finds out that the time is over, whatever waits for it.
+            self.ctx.bounded(std::future::ready(Ok(()))).await?;
+            if let Some(message) = self.encoder.next_message()? {
                 return Ok(Some(message));
             }
+            self.holds(0)?;
             let Some(answer) = &mut self.current else {
                 let Some(parameters) = self.waiting.pop_front() else {
                     return Ok(None);
@@ -87,9 +102,22 @@ impl Run {
                 continue;
             };
             match next_batch(&self.ctx, &mut answer.stream).await? {
-                Some(batch) => self.encoder.encode(&self.wire.batch(&batch)?, &mut self.queue)?,
+                Some(batch) => {
+                    let batch = self.wire.batch(&batch)?;
+                    let bytes = batch.get_array_memory_size();
+                    self.holds(bytes.saturating_add(bytes.min(self.encoder.limit())))?;
+                    self.encoder.take(&batch);
+                }
                 None => self.current = None,
             }
+        }
+    }
+
+    /// So many bytes wait for the reader: rows, and one message of them.
+    fn holds(&self, bytes: usize) -> Outcome<()> {
+        match &self.memory {
+            Some(memory) => memory.try_resize(bytes).map_err(|error| Error::from(error).into()),
+            None => Ok(()),
         }
     }
 }

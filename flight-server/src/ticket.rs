@@ -92,6 +92,18 @@ pub(crate) struct Envelope {
     /// The principal as JSON; logins only.
     #[prost(string, tag = "13")]
     pub(crate) login: String,
+    /// The session that it belongs to.
+    #[prost(string, optional, tag = "14")]
+    pub(crate) session: Option<String>,
+    /// Whose account the query is on.
+    #[prost(string, optional, tag = "15")]
+    pub(crate) project: Option<String>,
+    /// How old the answer may be, milliseconds.
+    #[prost(uint64, optional, tag = "16")]
+    pub(crate) max_staleness: Option<u64>,
+    /// Whether the statement writes: it is run once.
+    #[prost(bool, tag = "17")]
+    pub(crate) writes: bool,
 }
 
 impl Envelope {
@@ -185,7 +197,12 @@ impl Signer {
     }
 
     /// Signs `envelope` for `lifetime` from now.
-    pub(crate) fn seal(&self, mut envelope: Envelope, lifetime: Duration) -> Outcome<Bytes> {
+    pub(crate) fn seal(&self, envelope: Envelope, lifetime: Duration) -> Outcome<Bytes> {
+        self.sealed(envelope, lifetime).map(|(sealed, _)| sealed)
+    }
+
+    /// The same, and when it ends: milliseconds since 1970 UTC.
+    pub(crate) fn sealed(&self, mut envelope: Envelope, lifetime: Duration) -> Outcome<(Bytes, i64)> {
         envelope.issued = (self.clock)();
         envelope.expires = envelope.issued.saturating_add(i64::try_from(lifetime.as_millis()).unwrap_or(i64::MAX));
         let key = self.keys.first().ok_or_else(|| Fault::internal("signing", &"there is no key"))?;
@@ -196,7 +213,7 @@ impl Signer {
         let mac = key.mac(&sealed, &payload)?.finalize().into_bytes();
         sealed.extend_from_slice(&mac);
         sealed.extend_from_slice(&payload);
-        Ok(sealed.into())
+        Ok((sealed.into(), envelope.expires))
     }
 
     /// Verifies signature, kind and time, in this order, and only then gives what is inside.

@@ -6,7 +6,8 @@ import asyncio
 import os
 import tempfile
 from collections.abc import AsyncIterator, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -82,8 +83,7 @@ class Answer:
             explained = self._asked
         else:
             words = "EXPLAIN ANALYZE" if analyze else "EXPLAIN"
-            versions = self._asked.versions if self._backend.is_remote else self.versions
-            explained = _with(self._asked, sql=f"{words} {self.sql}", versions=versions)
+            explained = replace(self._asked, sql=f"{words} {self.sql}", versions=self.versions)
         answer = Answer(self._backend, explained, self._backend.plan(explained))
         return Plan([tuple(row.values()) for row in answer.to_arrow().to_pylist()])
 
@@ -226,7 +226,9 @@ class Answer:
             while (batch := await _in_thread(self, lambda: next(batches, None))) is not None:
                 yield batch
         finally:
-            await asyncio.to_thread(batches.close)  # type: ignore[attr-defined]
+            # A batch that is still being waited for ends by itself: its answer was cancelled.
+            with suppress(ValueError):
+                await asyncio.to_thread(batches.close)  # type: ignore[attr-defined]
 
     # Showing
 
@@ -269,12 +271,6 @@ async def _in_thread(answer: Answer, work: Any) -> Any:
         if not task.cancelled():
             task.exception()
         raise
-
-
-def _with(asked: Asked, **changes: Any) -> Asked:
-    from dataclasses import replace
-
-    return replace(asked, **changes)
 
 
 def _unique(table: pa.Table) -> pa.Table:

@@ -1,6 +1,6 @@
 """A server as the backend: Arrow Flight SQL through the ADBC driver.
 
-A statement is planned by the server, which pins the versions and gives a ticket; each reading redeems the ticket. The
+A statement is planned by the server, which pins the versions and tells them; each reading asks for these versions. The
 driver's errors come out as ours.
 """
 
@@ -11,6 +11,7 @@ import queue
 import re
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from os import PathLike
 from typing import Any, TypeVar
 
@@ -104,20 +105,24 @@ def _plain(message: str) -> str:
 
 
 class RemoteReading:
-    """One reading: a ticket that is redeemed."""
+    """One reading: the statement is run with the versions that were pinned when it was planned."""
 
-    def __init__(self, backend: RemoteBackend, ticket: bytes, query_id: str | None, asked: Asked) -> None:
-        self.query_id = query_id
+    def __init__(self, backend: RemoteBackend, asked: Asked) -> None:
+        self.query_id: str | None = None
         self._fault: BaseException | None = None
         self._rows = 0
         self._ended = threading.Event()
         self._cursor = backend.cursor(asked)
         try:
-            self._cursor.adbc_read_partition(ticket)
+            self._cursor.execute(asked.sql, bound(asked))
             self._source: pa.RecordBatchReader = self._cursor.fetch_record_batch()
-        except Exception as error:
+            info = self._cursor.adbc_statement.get_option_bytes("adbc.flight.sql.statement.exec.last_flight_info")
+            self.query_id = _told(info).get("query_id")
+        except BaseException as error:
             self._cursor.close()
-            raise ours(error) from None
+            if isinstance(error, Exception):
+                raise ours(error) from None
+            raise
 
     def stream(self) -> Any:
         """Give the Arrow C stream's owner."""
@@ -188,6 +193,22 @@ class RemoteReading:
             return
 
 
+def bound(asked: Asked) -> pa.RecordBatch | None:
+    """Give the parameters as the driver takes them: one row; none without any."""
+    params = _values.to_arrays(asked.params)
+    if isinstance(params, dict):
+        return pa.record_batch(list(params.values()), names=list(params)) if params else None
+    if not params:
+        return None
+    return pa.record_batch(params, names=[f"${place}" for place in range(1, len(params) + 1)])
+
+
+def _told(info: bytes) -> dict[str, Any]:
+    """Give what the server says of a planned statement beside its schema."""
+    told: dict[str, Any] = json.loads(_wire.app_metadata(info) or b"{}")
+    return told
+
+
 def _drain(ready: queue.Queue[Any]) -> None:
     try:
         while True:
@@ -197,27 +218,24 @@ def _drain(ready: queue.Queue[Any]) -> None:
 
 
 class RemoteQuery:
-    """A statement that the server has planned: a ticket."""
+    """A statement that the server has planned."""
 
-    writes = False
-
-    def __init__(self, backend: RemoteBackend, asked: Asked, ticket: bytes, schema: pa.Schema) -> None:
-        told = json.loads(_wire.app_metadata(ticket) or b"{}")
+    def __init__(self, backend: RemoteBackend, asked: Asked, info: bytes, schema: pa.Schema) -> None:
+        told = _told(info)
         self.schema = schema
         self.versions: dict[str, Any] = told.get("versions", {"v": 1, "products": {}})
-        self._query_id: str | None = told.get("query_id")
+        self.writes: bool = told.get("writes", False)
         self._backend = backend
-        self._asked = asked
-        self._ticket = ticket
+        self._asked = replace(asked, versions=self.versions if self.versions["products"] else None)
         self._lock = threading.Lock()
         self._readings: list[RemoteReading] = []
         self._cancelled = False
 
     def read(self) -> RemoteReading:
-        """Redeem the ticket."""
+        """Run it."""
         if self._cancelled:
             raise errors.CancelledError("the query was cancelled")
-        reading = RemoteReading(self._backend, self._ticket, self._query_id, self._asked)
+        reading = RemoteReading(self._backend, self._asked)
         with self._lock:
             self._readings = [other for other in self._readings if not other._ended.is_set()]
             self._readings.append(reading)
@@ -261,7 +279,6 @@ class RemoteBackend:
             settings["adbc.flight.sql.client_option.tls_root_certs"] = _text(tls_roots)
         settings.update(options)
         self.where = uri
-        self._lock = threading.Lock()
         self._closed = False
         self._connection = _call(lambda: driver.connect(uri, db_kwargs=settings, autocommit=True))
         try:
@@ -288,17 +305,12 @@ class RemoteBackend:
 
     def plan(self, asked: Asked) -> RemoteQuery:
         """Let the server resolve names, ask the policy and pin versions."""
-        params = _values.to_arrays(asked.params)
-        bound = None
-        if isinstance(params, dict):
-            bound = pa.record_batch(list(params.values()), names=list(params))
-        elif params:
-            bound = pa.record_batch(params, names=[f"${place}" for place in range(1, len(params) + 1)])
-        with self._lock, self.cursor(asked) as cursor:
-            tickets, schema = _call(lambda: cursor.adbc_execute_partitions(asked.sql, bound))
-        if len(tickets) != 1:
-            raise errors.InternalError(f"the server gave {len(tickets)} tickets for one statement")
-        return RemoteQuery(self, asked, tickets[0], schema)
+        rows = bound(asked)
+        with self.cursor(asked) as cursor:
+            infos, schema = _call(lambda: cursor.adbc_execute_partitions(asked.sql, rows))
+        if len(infos) != 1:
+            raise errors.InternalError(f"the server gave {len(infos)} parts for one statement")
+        return RemoteQuery(self, asked, infos[0], schema)
 
     def rows(self, sql: str, *params: Any) -> list[dict[str, Any]]:
         """Read a small answer."""
@@ -350,7 +362,7 @@ class RemoteBackend:
 
     def ingest(self, name: str, frame: Any) -> int:
         """Send a frame's rows into ``temp.name`` of the session."""
-        with self._lock, self.cursor(Asked("")) as cursor:
+        with self.cursor(Asked("")) as cursor:
             rows: int = _call(lambda: cursor.adbc_ingest(name, pa.table(frame), mode="replace", db_schema_name="temp"))
         return rows
 

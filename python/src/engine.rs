@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use meshweave_embed::register::{self, Task};
 use meshweave_embed::{Mesh, Options};
-use meshweave_engine::temp::{Ingest, IngestMode, TempSchema};
+use meshweave_engine::temp::{Ingest, IngestMode};
 use meshweave_engine::version::VersionVector;
 use meshweave_engine::{Error, Principal, QueryContext, Result, Statement};
 use parking_lot::Mutex;
@@ -30,8 +30,6 @@ pub(crate) struct Open {
     pub(crate) mesh: Mesh,
     /// Follows the catalog while the mesh is open.
     _follow: Mutex<JoinSet<()>>,
-    /// Frames that were lent, and tables that statements made.
-    temp: Arc<TempSchema>,
     /// Cancelled when the mesh is closed.
     pub(crate) cancel: CancellationToken,
     pub(crate) threads: Threads,
@@ -64,7 +62,6 @@ impl Asked {
     pub(crate) fn context(&self, open: &Open, cancel: &CancellationToken) -> QueryContext {
         let mut ctx = open.mesh.context();
         ctx.cancel = cancel.child_token();
-        ctx.temp = Some(Arc::clone(&open.temp));
         ctx.default_schema.clone_from(&self.schema);
         ctx.purpose.clone_from(&self.purpose);
         match self.timeout {
@@ -112,8 +109,7 @@ impl Engine {
         let mut follow = JoinSet::new();
         let (engine, ctx) = (Arc::clone(&mesh.engine), mesh.context());
         follow.spawn_on(async move { engine.keep_current(&ctx).await }, threads.handle());
-        let temp = mesh.engine.temp_schema();
-        let open = Open { mesh, _follow: Mutex::new(follow), temp, cancel, threads };
+        let open = Open { mesh, _follow: Mutex::new(follow), cancel, threads };
         Ok(Self(Mutex::new(Some(Home::new(Arc::new(open))))))
     }
 

@@ -47,6 +47,7 @@ class Store:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.requests = 0
+        """Requests for rows; looking a file up is none."""
         self.inside = 0
         self.slow = 0.0
         """Seconds before each answer with rows."""
@@ -109,7 +110,7 @@ class Store:
 
             def _answer(self, body: bool) -> None:
                 with store._lock:
-                    store.requests += 1
+                    store.requests += body
                     store.inside += 1
                 try:
                     if body and store.slow:

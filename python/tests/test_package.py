@@ -10,6 +10,8 @@ from pathlib import Path
 
 from conftest import python
 
+import pytest
+
 import meshweave
 import meshweave._native as native
 
@@ -46,11 +48,12 @@ def test_the_package_says_what_it_is() -> None:
     assert {point.value for point in points} == {"meshweave.sqlalchemy:MeshDialect"}
 
 
-def test_the_wheel_is_of_no_python_version_in_particular() -> None:
+def test_the_wheel_is_of_no_python_version_in_particular(capsys: pytest.CaptureFixture[str]) -> None:
     if not WHEEL:
         return
     wheel = Path(WHEEL)
-    print(f"\nwheel {wheel.name}: {wheel.stat().st_size / 1e6:.1f} MB")
+    with capsys.disabled():
+        print(f"\ntold: wheel {wheel.name}: {wheel.stat().st_size / 1e6:.1f} MB")
     assert "-cp310-abi3-" in wheel.name
     assert wheel.stat().st_size < 120_000_000, "a development build that was stripped"
 
@@ -61,11 +64,12 @@ def test_importing_brings_nothing_but_pyarrow() -> None:
     assert ran.stdout.strip() == "[]", ran.stderr
 
 
-def test_import_times_are_told() -> None:
+def test_import_times_are_told(capsys: pytest.CaptureFixture[str]) -> None:
     def took(module: str) -> float:
         script = f"import time; t = time.perf_counter(); import {module}; print(time.perf_counter() - t)"
         return statistics.median(float(python(script).stdout) for _ in range(5))
 
     times = {module: took(module) for module in ("meshweave", "pyarrow", "duckdb")}
-    print("\nimport, milliseconds: " + ", ".join(f"{name} {took * 1000:.0f}" for name, took in times.items()))
+    with capsys.disabled():
+        print("\ntold: import, milliseconds: " + ", ".join(f"{name} {took * 1000:.0f}" for name, took in times.items()))
     assert times["meshweave"] > 0

@@ -13,6 +13,7 @@ mod bench;
 mod book;
 mod environment;
 mod process;
+mod python;
 mod suites;
 mod tests_built;
 

@@ -10,7 +10,7 @@ use clap::Args;
 
 use crate::process::{cargo_command, quiet};
 use crate::tests_built::{self, TestProgram};
-use crate::{book, environment};
+use crate::{book, environment, python};
 
 /// Which suites to run.
 #[derive(Debug, Clone, Args)]
@@ -50,6 +50,7 @@ enum Work {
     Crates(&'static [&'static str]),
     /// The integration tests of the command line whose path begins with this module.
     CommandLine(&'static str),
+    Python,
     DocTests,
     ApiDocs,
     Book,
@@ -91,6 +92,7 @@ pub(crate) fn all() -> Vec<Suite> {
             Work::Crates(&["meshweave-connectors"]),
         ),
         suite("flight", "Flight SQL, raw messages", &[], Work::Crates(&["meshweave-flight-server"])),
+        suite("embed", "finding a mesh, its settings, its contracts", &[], Work::Crates(&["meshweave-embed"])),
         suite("portal", "health, readiness, metrics over HTTP", &[], Work::Crates(&["meshweave-portal"])),
         suite("cli", "the binary, .slt files, plan snapshots", &[], Work::Crates(&["meshweave"])),
         suite("server", "TLS, drain, health, metrics, traces", &[Need::Python], Work::CommandLine("server::")),
@@ -109,6 +111,7 @@ pub(crate) fn all() -> Vec<Suite> {
             Work::CommandLine("differential::"),
         ),
         suite("adbc", "the real ADBC driver", &[Need::Python, Need::S3Server], Work::CommandLine("adbc::")),
+        suite("python", "the wheel: types, stopping, DB-API, notebooks, stubs", &[], Work::Python),
         suite("doc-tests", "examples in the documentation", &[], Work::DocTests),
         suite("lint", "clippy, warnings as errors", &[], Work::Lint),
         suite("api-docs", "rustdoc, warnings as errors", &[], Work::ApiDocs),
@@ -168,6 +171,7 @@ impl Run {
                     .map(|_| 1)
             }
             Work::CommandLine(module) => self.command_line(module),
+            Work::Python => python::run(),
             Work::Book => book::check(),
         }
     }

@@ -14,3 +14,4 @@ pub(crate) mod search;
 pub(crate) mod serve;
 pub(crate) mod settings;
 pub(crate) mod sql;
+pub(crate) mod user;

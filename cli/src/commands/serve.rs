@@ -2,6 +2,7 @@
 //!
 //! Start reading at [`run`].
 
+mod authenticator;
 mod certificates;
 mod keys;
 mod listeners;
@@ -12,11 +13,12 @@ mod supervisor;
 use std::sync::Arc;
 
 use meshweave_engine::settings::Settings;
-use meshweave_flight_server::Options;
+use meshweave_flight_server::{Options, SessionLimits};
 use meshweave_portal::Limits;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
+use self::authenticator::Known;
 use self::certificates::Certificates;
 use self::listeners::Listeners;
 use self::signals::Signals;
@@ -55,17 +57,22 @@ pub(crate) async fn run(args: &Serve, global: &Global, output: &Output) -> Outco
 async fn serve(args: &Serve, session: &Session, is_traced: bool, output: &Output) -> Outcome {
     let settings = session.engine.settings().clone();
     let mut certificates = settings.tls.clone().map(Certificates::read).transpose()?;
+    let mut known = settings.authenticator.clone().map(Known::read).transpose()?;
     let listeners = Listeners::bind(args, &settings.listen).await?;
     // From here on a signal stops the server; before it, it ends the process.
     let mut signals = Signals::new()?;
-    let mut hangups = signals::hangups()?;
+    let (mut hangups, mut looks) = (signals::hangups()?, signals::hangups()?);
     let mut options = options(session, &settings, is_traced);
+    if let Some(known) = &known {
+        options.authenticator = known.authenticator();
+        options.login_lifetime = known.login_lifetime();
+    }
     options.ticket_keys = keys::ticket_keys(&settings)?;
     options.tls = certificates.as_ref().map(Certificates::tls);
     let (stop, hurry, door) = (CancellationToken::new(), options.hurry.clone(), Arc::clone(&options.door));
 
     meshweave_flight_server::check_address(listeners.flight(), &options)?;
-    listeners.tell(session, certificates.is_some(), output)?;
+    listeners.tell(session, certificates.is_some(), known.is_some(), output)?;
     let limits =
         Limits { connections: settings.listen.http_connections, patience: settings.listen.handshake_timeout.0 };
     let beside = CancellationToken::new();
@@ -77,6 +84,7 @@ async fn serve(args: &Serve, session: &Session, is_traced: bool, output: &Output
         served = meshweave_flight_server::serve(Arc::clone(&session.engine), flight, options, stop.cancelled()) => served,
         () = engine.keep_current(&ctx) => Ok(()),
         () = certificates::keep(certificates.as_mut(), &mut hangups, &door) => Ok(()),
+        () = authenticator::keep(known.as_mut(), &mut looks) => Ok(()),
         () = signals.obey(&stop, &hurry) => Ok(()),
     };
     beside.cancel();
@@ -88,6 +96,12 @@ async fn serve(args: &Serve, session: &Session, is_traced: bool, output: &Output
 
 fn options(session: &Session, settings: &Settings, is_traced: bool) -> Options {
     let mut options = Options::new(session.principal.clone());
+    options.plaintext = settings.listen.plaintext;
+    options.sessions = SessionLimits {
+        sessions: settings.sessions.limit,
+        per_principal: settings.sessions.per_principal,
+        idle: settings.sessions.idle.0,
+    };
     options.handshakes = settings.listen.handshakes;
     options.handshake_timeout = settings.listen.handshake_timeout.0;
     options.drain = settings.limits.drain_timeout.0;

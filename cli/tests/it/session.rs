@@ -39,6 +39,10 @@ fn statements_over_lines_commands_errors_and_the_end() {
     session.send_line("SELECT count(*) AS regions FROM region;").unwrap();
     session.exp_string("regions").unwrap();
     session.exp_string("5").unwrap();
+    session.send_line("CREATE TABLE mine AS SELECT r_name FROM region WHERE r_regionkey < 2;").unwrap();
+    session.exp_string("count").unwrap();
+    session.send_line("SELECT 'there are ' || count(*) AS told FROM temp.mine;").unwrap();
+    session.exp_string("there are 2").unwrap();
     session.send_line("\\d reference.region").unwrap();
     session.exp_string("r_regionkey").unwrap();
     session.send_line("\\timing off").unwrap();

@@ -170,7 +170,9 @@ fn resolve(engine: &Engine, ctx: &QueryContext, snapshot: &CatalogSnapshot, sql:
             let query = listing_query(engine, ctx, snapshot, &listing, &decisions)?;
             match parse::parse(&query, bytes)? {
                 Request::Query(parsed) => resolver.resolve(parsed, schema),
-                Request::Listing(_) | Request::Write(_) => Err(Error::invalid_query("a listing was written as a listing")),
+                Request::Listing(_) | Request::Write(_) => {
+                    Err(Error::invalid_query("a listing was written as a listing"))
+                }
             }
         }
         Request::Write(write) => {

@@ -97,7 +97,8 @@ pub(super) fn read(
 
 /// `CREATE TABLE` with columns, or with a query.
 fn create_table(create: CreateTable) -> Result<(ObjectName, Kind)> {
-    let CreateTable { name, columns, query, or_replace, if_not_exists, external, constraints, like, clone, .. } = create;
+    let CreateTable { name, columns, query, or_replace, if_not_exists, external, constraints, like, clone, .. } =
+        create;
     let if_exists = match (or_replace, if_not_exists) {
         (true, true) => return Err(Error::invalid_query("a table cannot be both replaced and kept when it exists")),
         (true, false) => IfExists::Replace,
@@ -136,7 +137,8 @@ fn update_of(update: Update) -> Result<(ObjectName, Kind), ()> {
 }
 
 fn delete_of(delete: Delete) -> Result<(ObjectName, Kind), ()> {
-    let Delete { tables, from, using: None, selection, returning: None, output: None, order_by, limit: None, .. } = delete
+    let Delete { tables, from, using: None, selection, returning: None, output: None, order_by, limit: None, .. } =
+        delete
     else {
         return Err(());
     };

@@ -17,8 +17,11 @@ const OFF: &str = "off";
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Listen {
-    /// Flight SQL, `host:port`. Without an authenticator only a loopback address is allowed.
+    /// Flight SQL, `host:port`. Without an authenticator only a loopback address is allowed; with one, any other needs `tls` or `plaintext`.
     pub flight: String,
+    /// Whether other machines may connect to Flight SQL without TLS: passwords and rows can then be read on their way. For servers
+    /// behind something that encrypts.
+    pub plaintext: bool,
     /// `/health` and `/ready` over HTTP, `host:port`, or `off`. Default: 127.0.0.1:8080; any free port where Flight SQL takes any free port.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub http: Option<String>,
@@ -41,6 +44,7 @@ impl Default for Listen {
     fn default() -> Self {
         Self {
             flight: "127.0.0.1:31337".to_owned(),
+            plaintext: false,
             http: None,
             metrics: None,
             http_connections: 64,
@@ -70,6 +74,38 @@ fn address(told: Option<&str>, flight: &str, usual: &str) -> Option<String> {
         None if flight.ends_with(":0") => Some("127.0.0.1:0".to_owned()),
         None => Some(usual.to_owned()),
     }
+}
+
+/// Who may connect: a file of users with the argon2 hashes of their passwords. `meshweave user hash` makes one.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct AuthenticatorSettings {
+    /// The file; a relative one is relative to `meshweave.yaml`.
+    pub users: PathBuf,
+    /// How often the file is looked at (default 10s). A user who is taken out is refused from then on; SIGHUP looks at once.
+    #[serde(default = "reload")]
+    pub reload: Timeout,
+    /// How long a login can be used (default 12h); then a client must connect again.
+    #[serde(default = "login_lifetime")]
+    pub login_lifetime: Timeout,
+    /// Passwords that are hashed at a time (default 2); each takes some 20 MB and a core.
+    #[serde(default = "concurrent_hashes")]
+    pub concurrent_hashes: usize,
+    /// Callers that may wait for that (default 64); one more is refused.
+    #[serde(default = "waiting_hashes")]
+    pub waiting_hashes: usize,
+}
+
+fn login_lifetime() -> Timeout {
+    Timeout(Duration::from_secs(12 * 3600))
+}
+
+fn concurrent_hashes() -> usize {
+    2
+}
+
+fn waiting_hashes() -> usize {
+    64
 }
 
 /// What callers keep between two calls: options and temporary tables.

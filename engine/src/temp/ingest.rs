@@ -101,9 +101,10 @@ fn placed(batch: &RecordBatch, places: &[Option<usize>], schema: &SchemaRef) -> 
         None => arrow::array::new_null_array(field.data_type(), batch.num_rows()),
     });
     let columns: Vec<_> = columns.collect();
-    let fields = columns.iter().zip(schema.fields()).map(|(column, field)| {
-        arrow::datatypes::Field::new(field.name(), column.data_type().clone(), true)
-    });
+    let fields = columns
+        .iter()
+        .zip(schema.fields())
+        .map(|(column, field)| arrow::datatypes::Field::new(field.name(), column.data_type().clone(), true));
     let loose = Arc::new(Schema::new(fields.collect::<Vec<_>>()));
     let options = arrow::array::RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
     let batch = RecordBatch::try_new_with_options(loose, columns, &options)

@@ -26,7 +26,9 @@ pub(crate) fn listed(name: &str, catalog: &str, rows: RecordBatch, temp: &TempSc
     match name {
         "schemata" => columns.push(vec![some(catalog), some(TEMP), None]),
         "tables" => {
-            columns.extend(tables.iter().map(|t| vec![some(catalog), some(TEMP), some(t.name()), some("LOCAL TEMPORARY")]));
+            columns.extend(
+                tables.iter().map(|t| vec![some(catalog), some(TEMP), some(t.name()), some("LOCAL TEMPORARY")]),
+            );
         }
         _ => {
             for table in &tables {

@@ -10,11 +10,16 @@ use tonic::Code;
 
 use super::*;
 
+mod random;
+
 fn encode(batch: &RecordBatch, target: usize, limit: usize) -> Outcome<Vec<FlightData>> {
     let mut encoder = Encoder::new((target, limit));
-    let mut out = VecDeque::from([encoder.schema(batch.schema_ref())]);
-    encoder.encode(batch, &mut out)?;
-    Ok(out.into())
+    let mut out = vec![encoder.schema(batch.schema_ref())];
+    encoder.take(batch);
+    while let Some(message) = encoder.next_message()? {
+        out.push(message);
+    }
+    Ok(out)
 }
 
 fn decode(messages: &[FlightData]) -> Vec<RecordBatch> {

@@ -11,6 +11,7 @@ use meshweave_contract::model::{Body, Table};
 use meshweave_engine::QueryContext;
 use meshweave_engine::catalog::system::{ColumnDoc, schema_of};
 use meshweave_engine::catalog::{CatalogSnapshot, Entry, ResolvedTable};
+use meshweave_engine::temp::TEMP;
 
 use crate::backend::Backend;
 
@@ -20,11 +21,12 @@ pub(super) enum Kind {
     Table,
     View,
     SystemTable,
+    TemporaryTable,
 }
 
 impl Kind {
     /// Every kind, sorted by its word.
-    pub(super) const ALL: [Self; 3] = [Self::SystemTable, Self::Table, Self::View];
+    pub(super) const ALL: [Self; 4] = [Self::SystemTable, Self::Table, Self::TemporaryTable, Self::View];
 
     /// The word in `table_type`.
     pub(super) fn word(self) -> &'static str {
@@ -32,12 +34,18 @@ impl Kind {
             Self::Table => "TABLE",
             Self::View => "VIEW",
             Self::SystemTable => "SYSTEM TABLE",
+            Self::TemporaryTable => "TEMPORARY TABLE",
         }
     }
 
-    /// Whether a driver's filter means this kind; `BASE TABLE` is another word for `TABLE`.
+    /// Whether a driver's filter means this kind; `BASE TABLE` is another word for `TABLE`, and JDBC says `LOCAL TEMPORARY`.
     pub(super) fn is_called(self, word: &str) -> bool {
-        word.eq_ignore_ascii_case(self.word()) || (self == Self::Table && word.eq_ignore_ascii_case("BASE TABLE"))
+        let other = match self {
+            Self::Table => "BASE TABLE",
+            Self::TemporaryTable => "LOCAL TEMPORARY",
+            Self::View | Self::SystemTable => "",
+        };
+        word.eq_ignore_ascii_case(self.word()) || (!other.is_empty() && word.eq_ignore_ascii_case(other))
     }
 }
 
@@ -95,6 +103,14 @@ impl Listing {
             columns: schema_of(&table.columns),
             product: None,
             docs: table.columns,
+        }));
+        tables.extend(ctx.temp.iter().flat_map(|temp| temp.tables()).map(|table| Listed {
+            schema: TEMP.to_owned(),
+            name: table.name().to_owned(),
+            kind: Kind::TemporaryTable,
+            columns: Arc::clone(table.schema()),
+            product: None,
+            docs: Vec::new(),
         }));
         tables.sort_by(|a, b| (&a.schema, &a.name).cmp(&(&b.schema, &b.name)));
         let mut schemas: Vec<String> = tables.iter().map(|table| table.schema.clone()).collect();

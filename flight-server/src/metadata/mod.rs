@@ -26,7 +26,7 @@ use meshweave_engine::QueryContext;
 
 use crate::backend::Backend;
 use crate::status::{Fault, Outcome};
-use crate::wire::Profile;
+use crate::wire::{Profile, WireSchema};
 use listing::Listing;
 
 /// The schema of a metadata command's answer; none when it is not such a command.
@@ -72,6 +72,24 @@ pub(crate) fn answer(
         _ => return Ok(None),
     };
     batch.map(Some)
+}
+
+/// The products' tables whose `schema.table` fits a pattern, each with its path and its columns; none of them is read.
+///
+/// - `pattern`: as `LIKE` knows it; empty: every one.
+pub(crate) fn flights(
+    backend: &dyn Backend,
+    ctx: &QueryContext,
+    profile: Profile,
+    pattern: &str,
+) -> Vec<(Vec<String>, WireSchema)> {
+    let listing = Listing::new(backend, ctx);
+    let products = listing.tables.iter().filter(|table| table.product.is_some());
+    let wanted =
+        products.filter(|table| pattern.is_empty() || like::like(&format!("{}.{}", table.schema, table.name), pattern));
+    wanted
+        .map(|table| (vec![table.schema.clone(), table.name.clone()], WireSchema::new(&table.columns, profile)))
+        .collect()
 }
 
 /// An error of arrow-flight's builders.

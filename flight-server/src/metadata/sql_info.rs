@@ -111,12 +111,13 @@ fn server() -> Vec<(u32, Value)> {
         (0, text("Meshweave")),
         (1, text(env!("CARGO_PKG_VERSION"))),
         (2, text(arrow::ARROW_VERSION)),
-        (3, yes()),
+        // Products are read-only; the session's own tables are not.
+        (3, no()),
         (4, yes()),
         (5, no()),
         (8, int(SqlSupportedTransaction::None as i32)),
-        (9, no()),
-        (10, no()),
+        (9, yes()),
+        (10, yes()),
         (11, no()),
         (101, int(0)),
     ]
@@ -126,7 +127,7 @@ fn language() -> Vec<(u32, Value)> {
     vec![
         (500, no()),
         (501, no()),
-        (502, no()),
+        (502, yes()),
         (503, long(SqlSupportedCaseSensitivity::SqlCaseSensitivityLowercase as i64)),
         (504, text("\"")),
         // The word for "exactly as written": drivers show it as case-sensitive.
@@ -221,7 +222,7 @@ fn transactions() -> Vec<(u32, Value)> {
         (569, mask(&[read_only])),
         (570, int(0)),
         (571, int(0)),
-        (572, no()),
+        (572, yes()),
         (573, no()),
         (574, no()),
         (575, no()),

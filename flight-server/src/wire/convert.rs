@@ -7,12 +7,14 @@
 use std::sync::Arc;
 
 use arrow::array::{
-    Array, ArrayRef, AsArray, FixedSizeListArray, LargeListArray, ListArray, MapArray, StructArray, UInt64Array,
+    Array, ArrayRef, AsArray, FixedSizeListArray, LargeListArray, ListArray, MapArray, StringArray, StructArray,
+    UInt64Array, new_null_array,
 };
 use arrow::compute::{CastOptions, cast_with_options, take};
 use arrow::datatypes::{DataType, Field};
 use arrow::error::ArrowError;
 
+use super::json::{is_nested, nested_to_json};
 use super::union::union_to_json;
 
 /// Casts that fail instead of turning what does not fit into a null.
@@ -32,6 +34,11 @@ pub(crate) fn convert(array: &ArrayRef, to: &DataType) -> Result<ArrayRef, Arrow
         (T::Dictionary(_, value), _) => convert(&cast_with_options(array, value, &STRICT)?, to),
         (T::RunEndEncoded(_, values), _) => convert(&cast_with_options(array, values.data_type(), &STRICT)?, to),
         (T::Union(..), T::Utf8) => union_to_json(array.as_union()),
+        (T::Null, _) => Ok(new_null_array(to, array.len())),
+        (T::FixedSizeBinary(16), T::Utf8) => Ok(uuid_texts(array)),
+        (from, T::Utf8) if is_nested(from) => {
+            nested_to_json(array, |array| convert(array, &super::types::plain(array.data_type())))
+        }
         (T::Struct(from), T::Struct(fields)) if from.len() == fields.len() => {
             let array = array.as_struct();
             let columns = array.columns().iter().zip(fields).map(|(column, field)| convert(column, field.data_type()));
@@ -61,6 +68,13 @@ pub(crate) fn convert(array: &ArrayRef, to: &DataType) -> Result<ArrayRef, Arrow
         }
         _ => cast_with_options(array, to, &STRICT),
     }
+}
+
+/// Identifiers in the form that people know.
+fn uuid_texts(array: &ArrayRef) -> ArrayRef {
+    let text =
+        |bytes: Option<&[u8]>| bytes.and_then(|bytes| uuid::Uuid::from_slice(bytes).ok()).map(|id| id.to_string());
+    Arc::new(array.as_fixed_size_binary().iter().map(text).collect::<StringArray>())
 }
 
 /// A list: first the offsets, then the items.

@@ -10,6 +10,7 @@
 //! Start reading at [`WireSchema::new`].
 
 mod convert;
+mod json;
 mod types;
 mod union;
 
@@ -33,14 +34,53 @@ pub(crate) enum Profile {
     Compat,
     /// Arrow's own types; only dictionaries, run-ends and list-views are flattened.
     Arrow,
+    /// `Compat` without what ODBC has no type for: no wide decimals, intervals, durations, nulls without a type, UUIDs.
+    Odbc,
+    /// `Compat` in the types of Grafana's frames: numbers, texts, booleans and moments.
+    Grafana,
 }
 
 impl Profile {
+    /// The profile of a word in a header or an option.
+    pub(crate) fn named(word: &str) -> Option<Self> {
+        match word.to_ascii_lowercase().as_str() {
+            "compat" => Some(Self::Compat),
+            "arrow" | "native" => Some(Self::Arrow),
+            "odbc" => Some(Self::Odbc),
+            "grafana" => Some(Self::Grafana),
+            _ => None,
+        }
+    }
+
+    /// What the name of a client lets guess.
+    pub(crate) fn of_agent(agent: &str) -> Self {
+        let agent = agent.to_ascii_lowercase();
+        if agent.contains("odbc") {
+            Self::Odbc
+        } else if agent.contains("grafana") {
+            Self::Grafana
+        } else {
+            Self::Compat
+        }
+    }
+
+    /// Its word.
+    pub(crate) fn word(self) -> &'static str {
+        match self {
+            Self::Compat => "compat",
+            Self::Arrow => "arrow",
+            Self::Odbc => "odbc",
+            Self::Grafana => "grafana",
+        }
+    }
+
     /// The number in tickets.
     pub(crate) fn number(self) -> u32 {
         match self {
             Self::Compat => 0,
             Self::Arrow => 1,
+            Self::Odbc => 2,
+            Self::Grafana => 3,
         }
     }
 
@@ -49,6 +89,8 @@ impl Profile {
         match number {
             0 => Ok(Self::Compat),
             1 => Ok(Self::Arrow),
+            2 => Ok(Self::Odbc),
+            3 => Ok(Self::Grafana),
             other => Err(Fault::invalid(format!(
                 "the ticket asks for wire profile {other}, which this server does not know"
             ))),

@@ -1,4 +1,4 @@
-//! Every type through both profiles, nested and sliced.
+//! Every type through the profiles, nested and sliced.
 
 use arrow::array::{
     Array, ArrayRef, AsArray, BinaryViewArray, Decimal64Array, DictionaryArray, Float16Array, Int32Array, Int64Array,
@@ -118,6 +118,87 @@ fn native_keeps_views_and_unions() {
     assert_eq!(wire(&union, Profile::Arrow).data_type(), union.data_type());
     let keys: ArrayRef = Arc::new(vec!["x", "y"].into_iter().collect::<DictionaryArray<Int32Type>>());
     assert_eq!(wire(&keys, Profile::Arrow).data_type(), &DataType::Utf8);
+}
+
+/// The text of the values of a profile, and their type.
+#[track_caller]
+#[expect(clippy::needless_pass_by_value, reason = "cases read better")]
+fn shown(array: ArrayRef, profile: Profile) -> (DataType, String) {
+    let sent = wire(&array, profile);
+    let show = |row| arrow::util::display::array_value_to_string(&sent, row).unwrap();
+    (sent.data_type().clone(), (0..sent.len()).map(show).collect::<Vec<_>>().join(";"))
+}
+
+#[test]
+fn odbc_gets_what_it_has_types_for() {
+    use arrow::array::{Decimal256Array, DurationSecondArray, IntervalYearMonthArray};
+    use arrow::datatypes::i256;
+    let wide = |precision| {
+        let values = Decimal256Array::from(vec![i256::from_i128(12345)]);
+        Arc::new(values.with_precision_and_scale(precision, 2).unwrap()) as ArrayRef
+    };
+    assert_eq!(shown(wide(38), Profile::Odbc), (DataType::Decimal128(38, 2), "123.45".into()));
+    assert_eq!(shown(wide(60), Profile::Odbc), (DataType::Utf8, "123.45".into()));
+    assert_eq!(shown(wide(60), Profile::Compat).0, DataType::Decimal256(60, 2));
+    assert_eq!(shown(Arc::new(DurationSecondArray::from(vec![90])), Profile::Odbc), (DataType::Int64, "90".into()));
+    assert_eq!(shown(Arc::new(NullArray::new(2)), Profile::Odbc), (DataType::Utf8, ";".into()));
+    let (data_type, text) = shown(Arc::new(IntervalYearMonthArray::from(vec![14])), Profile::Odbc);
+    assert_eq!(data_type, DataType::Utf8);
+    assert!(text.contains("1 year") && text.contains("2 mon"), "{text}");
+    let texts: ArrayRef = Arc::new(StringViewArray::from(vec!["a"]));
+    assert_eq!(shown(texts, Profile::Odbc), (DataType::Utf8, "a".into()));
+}
+
+#[test]
+fn grafana_gets_numbers_texts_and_moments() {
+    use arrow::array::{Date32Array, Decimal128Array, Time64MicrosecondArray};
+    let price = Decimal128Array::from(vec![125]).with_precision_and_scale(9, 2).unwrap();
+    assert_eq!(shown(Arc::new(price), Profile::Grafana), (DataType::Float64, "1.25".into()));
+    let (data_type, text) = shown(Arc::new(Date32Array::from(vec![1])), Profile::Grafana);
+    assert_eq!((data_type, text.as_str()), (DataType::Timestamp(TimeUnit::Millisecond, None), "1970-01-02T00:00:00"));
+    let (data_type, text) = shown(Arc::new(Time64MicrosecondArray::from(vec![61_000_000])), Profile::Grafana);
+    assert_eq!((data_type, text.as_str()), (DataType::Utf8, "00:01:01"));
+    let (views, _) = list_of_texts();
+    let expected = "[\"one\",null];[];[\"a longer text than twelve\"]";
+    assert_eq!(shown(Arc::new(views.clone()), Profile::Grafana), (DataType::Utf8, expected.into()));
+    let field = Arc::new(Field::new("l", views.data_type().clone(), true));
+    let outer: ArrayRef = Arc::new(StructArray::from(vec![(field, Arc::new(views.slice(0, 1)) as ArrayRef)]));
+    assert_eq!(shown(outer, Profile::Grafana), (DataType::Utf8, "{\"l\":[\"one\",null]}".into()));
+    assert_eq!(shown(Arc::new(union()), Profile::Grafana).0, DataType::Utf8);
+}
+
+#[test]
+fn an_identifier_of_bytes_is_text_where_no_extension_types_are_known() {
+    let bytes = [0x12_u8, 0x34, 0x56, 0x78, 0x12, 0x34, 0x12, 0x34, 0x12, 0x34, 0x12, 0x34, 0x56, 0x78, 0x9A, 0xBC];
+    let ids = arrow::array::FixedSizeBinaryArray::try_from_sparse_iter_with_size(
+        [Some(bytes.as_slice()), None].into_iter(),
+        16,
+    );
+    let ids: ArrayRef = Arc::new(ids.unwrap());
+    let marked = Field::new("id", DataType::FixedSizeBinary(16), true)
+        .with_metadata([("ARROW:extension:name".to_owned(), "arrow.uuid".to_owned())].into());
+    let schema = Schema::new(vec![marked]);
+    let batch = RecordBatch::try_new(Arc::new(schema.clone()), vec![ids]).unwrap();
+    for (profile, is_text) in [(Profile::Odbc, true), (Profile::Grafana, true), (Profile::Compat, false)] {
+        let wire = WireSchema::new(&schema, profile);
+        let sent = wire.batch(&batch).unwrap();
+        let is_marked = wire.schema().field(0).metadata().contains_key("ARROW:extension:name");
+        assert_eq!((sent.column(0).data_type() == &DataType::Utf8, is_marked), (is_text, !is_text), "{profile:?}");
+        if is_text {
+            assert_eq!(sent.column(0).as_string::<i32>().value(0), "12345678-1234-1234-1234-123456789abc");
+            assert!(sent.column(0).is_null(1));
+        }
+    }
+}
+
+#[test]
+fn words_and_numbers_of_profiles_lead_back() {
+    for profile in [Profile::Compat, Profile::Arrow, Profile::Odbc, Profile::Grafana] {
+        assert_eq!(Profile::named(profile.word()), Some(profile));
+        assert_eq!(Profile::of_number(profile.number()).unwrap(), profile);
+    }
+    assert_eq!(Profile::named("native"), Some(Profile::Arrow));
+    assert!(Profile::of_number(4).is_err());
 }
 
 #[test]

@@ -5,14 +5,28 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use arrow::datatypes::{DataType, Field, FieldRef, Fields};
+use arrow::datatypes::{DECIMAL128_MAX_PRECISION, DataType, Field, FieldRef, Fields, TimeUnit};
 
 use super::Profile;
+use super::json::is_nested;
 
 /// The wire type of an Arrow type.
 fn wire_type(data_type: &DataType, profile: Profile) -> DataType {
     use DataType as T;
-    let compat = profile == Profile::Compat;
+    let compat = profile != Profile::Arrow;
+    match (profile, data_type) {
+        (Profile::Odbc, other) => {
+            if let Some(other) = odbc_type(other) {
+                return other;
+            }
+        }
+        (Profile::Grafana, other) => {
+            if let Some(other) = grafana_type(other) {
+                return other;
+            }
+        }
+        (Profile::Compat | Profile::Arrow, _) => {}
+    }
     match data_type {
         T::Dictionary(_, value) => wire_type(value, profile),
         T::RunEndEncoded(_, values) => wire_type(values.data_type(), profile),
@@ -32,6 +46,48 @@ fn wire_type(data_type: &DataType, profile: Profile) -> DataType {
     }
 }
 
+/// The type that every driver reads.
+pub(super) fn plain(data_type: &DataType) -> DataType {
+    wire_type(data_type, Profile::Compat)
+}
+
+/// What ODBC has no type for, as what it has.
+fn odbc_type(data_type: &DataType) -> Option<DataType> {
+    use DataType as T;
+    match data_type {
+        T::Decimal256(precision, scale) if *precision <= DECIMAL128_MAX_PRECISION => {
+            Some(T::Decimal128(*precision, *scale))
+        }
+        T::Decimal256(..) | T::Interval(_) | T::Null => Some(T::Utf8),
+        T::Duration(_) => Some(T::Int64),
+        _ => None,
+    }
+}
+
+/// What Grafana's frames have no type for, as what they have; nested values as JSON text.
+fn grafana_type(data_type: &DataType) -> Option<DataType> {
+    use DataType as T;
+    match data_type {
+        T::Decimal32(..) | T::Decimal64(..) | T::Decimal128(..) | T::Decimal256(..) => Some(T::Float64),
+        T::Date32 | T::Date64 => Some(T::Timestamp(TimeUnit::Millisecond, None)),
+        T::Time32(_) | T::Time64(_) | T::Interval(_) | T::Null => Some(T::Utf8),
+        other if is_nested(other) => Some(T::Utf8),
+        _ => None,
+    }
+}
+
+/// The extension type of identifiers of 16 bytes.
+const UUID: &str = "arrow.uuid";
+/// Where a field names its extension type.
+const EXTENSION: &str = "ARROW:extension:name";
+
+/// Whether a client that knows no extension types would see 16 bytes where a text is meant.
+fn is_foreign_uuid(field: &Field, profile: Profile) -> bool {
+    matches!(profile, Profile::Odbc | Profile::Grafana)
+        && *field.data_type() == DataType::FixedSizeBinary(16)
+        && field.metadata().get(EXTENSION).is_some_and(|name| name == UUID)
+}
+
 /// Whether a zone's name is one of the names of UTC.
 fn is_utc(zone: &str) -> bool {
     matches!(
@@ -46,15 +102,19 @@ fn nested(field: &FieldRef, profile: Profile) -> FieldRef {
 
 /// A field with its wire type; keeps name, nullability and metadata that says what the values are.
 fn plain_field(field: &Field, profile: Profile) -> Field {
-    let data_type = wire_type(field.data_type(), profile);
+    let is_uuid = is_foreign_uuid(field, profile);
+    let data_type = if is_uuid { DataType::Utf8 } else { wire_type(field.data_type(), profile) };
     let nullable = field.is_nullable() || holds_hidden_nulls(field.data_type());
-    let metadata = field.metadata().iter().filter(|(key, _)| !is_storage_detail(key));
+    let metadata = field
+        .metadata()
+        .iter()
+        .filter(|(key, _)| !is_storage_detail(key) && !(is_uuid && key.starts_with("ARROW:extension:")));
     Field::new(field.name(), data_type, nullable).with_metadata(metadata.map(|(k, v)| (k.clone(), v.clone())).collect())
 }
 
-/// A union has no nulls of its own; its text form has those of its members.
+/// A union or an untyped null has no nulls of its own; its text form has.
 fn holds_hidden_nulls(data_type: &DataType) -> bool {
-    matches!(data_type, DataType::Union(..))
+    matches!(data_type, DataType::Union(..) | DataType::Null)
 }
 
 /// Metadata about how a file stores a column, or about the product's table, which must not label an answer.
@@ -66,7 +126,7 @@ fn is_storage_detail(key: &str) -> bool {
 pub(super) fn result_field(field: &Field, profile: Profile) -> Field {
     let wire = plain_field(field, profile);
     match profile {
-        Profile::Compat => with_driver_metadata(wire, []),
+        Profile::Compat | Profile::Odbc | Profile::Grafana => with_driver_metadata(wire, []),
         Profile::Arrow => wire,
     }
 }

@@ -9,9 +9,9 @@ use std::sync::Arc;
 use arrow::array::{Array, ArrayRef, AsArray, StringBuilder, UnionArray};
 use arrow::datatypes::{DataType, Field};
 use arrow::error::ArrowError;
-use arrow::json::writer::{EncoderOptions, make_encoder};
 
 use super::convert::convert;
+use super::json::values_to_json;
 
 /// One JSON value per row.
 ///
@@ -43,22 +43,8 @@ fn member_to_json(values: &ArrayRef, field: &Field) -> Result<ArrayRef, ArrowErr
     if is_text && field.metadata().get("ARROW:extension:name").is_some_and(|name| name == "arrow.json") {
         return convert(values, &DataType::Utf8);
     }
-    let mut out = StringBuilder::new();
     if let DataType::Union(..) = values.data_type() {
         return union_to_json(values.as_union());
     }
-    let field = Arc::new(field.clone());
-    let options = EncoderOptions::default();
-    let mut encoder = make_encoder(&field, values.as_ref(), &options)?;
-    for row in 0..values.len() {
-        if encoder.is_null(row) {
-            out.append_null();
-            continue;
-        }
-        let mut text = Vec::new();
-        encoder.encode(row, &mut text);
-        let text = String::from_utf8(text).map_err(|e| ArrowError::JsonError(e.to_string()))?;
-        out.append_value(text);
-    }
-    Ok(Arc::new(out.finish()))
+    values_to_json(values, field)
 }

@@ -8,14 +8,19 @@
     reason = "what tests share fails by panicking, as the tests themselves do"
 )]
 
+mod authenticated;
 mod cancel;
 mod commands;
 mod drain;
 mod errors;
+mod flights;
+mod fuzz;
 mod mesh;
 mod metadata;
 mod prepared;
 mod schemas;
+mod sessions;
 mod small;
+mod temp;
 mod tickets;
 mod tls;

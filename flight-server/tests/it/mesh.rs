@@ -153,19 +153,26 @@ fn mesh(folder: &Path) {
 }
 
 /// A running server over the mesh, as one principal sees it.
-struct Mesh {
+pub(crate) struct Mesh {
+    pub(crate) engine: Arc<Engine>,
     memory: Arc<Memory>,
-    address: String,
+    pub(crate) address: String,
     _folder: tempfile::TempDir,
     _tasks: JoinSet<()>,
 }
 
 impl Mesh {
-    async fn start(teams: &[&str]) -> Self {
+    pub(crate) async fn start(teams: &[&str]) -> Self {
         Self::start_with(teams, Settings::default()).await
     }
 
     async fn start_with(teams: &[&str], settings: Settings) -> Self {
+        let principal = Principal { user: "ada".into(), teams: teams.iter().map(|t| (*t).to_owned()).collect() };
+        Self::serving(settings, Options::new(principal)).await
+    }
+
+    /// The same with options of the server.
+    pub(crate) async fn serving(settings: Settings, options: Options) -> Self {
         let folder = tempfile::tempdir().unwrap();
         mesh(folder.path());
         let memory = Arc::new(Memory::default());
@@ -181,15 +188,15 @@ impl Mesh {
         let engine = Engine::with_catalog(parts, catalog).await.unwrap();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = format!("http://{}", listener.local_addr().unwrap());
-        let principal = Principal { user: "ada".into(), teams: teams.iter().map(|t| (*t).to_owned()).collect() };
         let mut tasks = JoinSet::new();
+        let served = Arc::clone(&engine);
         tasks.spawn(async move {
-            serve(engine, listener, Options::new(principal), std::future::pending()).await.unwrap();
+            serve(served, listener, options, std::future::pending()).await.unwrap();
         });
-        Self { memory, address, _folder: folder, _tasks: tasks }
+        Self { engine, memory, address, _folder: folder, _tasks: tasks }
     }
 
-    async fn client(&self) -> Client {
+    pub(crate) async fn client(&self) -> Client {
         let channel = Channel::from_shared(self.address.clone()).unwrap().connect().await.unwrap();
         FlightSqlServiceClient::new(channel)
     }

@@ -89,7 +89,7 @@ async fn tables_by_pattern_and_kind() {
         assert_eq!(show(&[batch]), expected, "{text}");
     }
     let info = client.get_table_types().await.unwrap();
-    assert_eq!(show(&[all(&mut client, info).await]), "SYSTEM TABLE; TABLE; VIEW");
+    assert_eq!(show(&[all(&mut client, info).await]), "SYSTEM TABLE; TABLE; TEMPORARY TABLE; VIEW");
 }
 
 #[tokio::test]

@@ -5,7 +5,7 @@
 use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use arrow::array::{ArrayRef, Int64Array, RecordBatch, StringArray};
@@ -46,6 +46,10 @@ pub(crate) struct Probe {
     pub(crate) newest: AtomicUsize,
     /// What the next call of `plan` answers instead of a plan.
     pub(crate) refuse: parking_lot::Mutex<Option<Failure>>,
+    /// Whether planning takes for ever.
+    pub(crate) hangs: AtomicBool,
+    /// Plans that took for ever and were given up.
+    pub(crate) given_up: AtomicUsize,
     /// Every context that was planned with.
     pub(crate) contexts: parking_lot::Mutex<Vec<QueryContext>>,
 }
@@ -158,6 +162,10 @@ impl Backend for Small {
         if let Some(failure) = self.probe.refuse.lock().take() {
             return Err(failure.into());
         }
+        if self.probe.hangs.load(Ordering::SeqCst) {
+            let _given_up = GivenUp(Arc::clone(&self.probe));
+            std::future::pending::<()>().await;
+        }
         let pinned = pins.and_then(|v| v.products.get("shop.orders@1"));
         let version = match pinned {
             Some(Version::Delta(version)) => usize::try_from(*version).unwrap(),
@@ -170,6 +178,15 @@ impl Backend for Small {
             ctx: ctx.clone(),
             probe: Arc::clone(&self.probe),
         }))
+    }
+}
+
+/// Counts a plan that is dropped before it was made.
+struct GivenUp(Arc<Probe>);
+
+impl Drop for GivenUp {
+    fn drop(&mut self) {
+        self.0.given_up.fetch_add(1, Ordering::SeqCst);
     }
 }
 

@@ -64,7 +64,9 @@ impl Listeners {
     }
 
     /// Prints the addresses, and what a client needs.
-    pub(super) fn tell(&self, session: &Session, is_secured: bool, output: &Output) -> Outcome {
+    ///
+    /// - `asks`: whether callers must log in.
+    pub(super) fn tell(&self, session: &Session, is_secured: bool, asks: bool, output: &Output) -> Outcome {
         let address = self.flight.address;
         let uri = format!("{}://{address}", if is_secured { "grpc+tls" } else { "grpc" });
         let url = |bound: &Option<Bound>| bound.as_ref().map(|bound| format!("http://{}", bound.address));
@@ -79,10 +81,16 @@ impl Listeners {
         if output.talks() {
             let Principal { user, teams } = &session.principal;
             let teams = if teams.is_empty() { "no team".to_owned() } else { teams.join(", ") };
+            let who = if asks {
+                "callers log in with a user and a password of the authenticator's file".to_owned()
+            } else {
+                format!("every caller is {user} ({teams}): there is no authenticator, so only this machine can connect")
+            };
+            let login = if asks { ", db_kwargs={\"username\": USER, \"password\": PASSWORD}" } else { "" };
             text.push_str(&format!(
-                "\n  every caller is {user} ({teams}): there is no authenticator, so only this machine can connect\n\
+                "\n  {who}\n\
                  \n  Python   import adbc_driver_flightsql.dbapi as flight\n           \
-                 connection = flight.connect(\"{uri}\")\n           \
+                 connection = flight.connect(\"{uri}\"{login})\n           \
                  cursor = connection.cursor(); cursor.execute(\"SELECT * FROM mesh.products\"); cursor.fetch_arrow_table()\n\
                  \n  JDBC     jdbc:arrow-flight-sql://{address}?useEncryption={is_secured}\n",
             ));

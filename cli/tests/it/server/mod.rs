@@ -2,6 +2,7 @@
 //!
 //! Start reading at [`Server`].
 
+mod authenticated;
 mod drain;
 mod packaged;
 mod tls;

@@ -65,10 +65,8 @@ fn rows(batches: Vec<RecordBatch>) -> SendableRecordBatchStream {
 }
 
 fn people(ids: &[i32], names: &[&str]) -> RecordBatch {
-    let columns: Vec<(&str, ArrayRef)> = vec![
-        ("id", Arc::new(Int32Array::from(ids.to_vec()))),
-        ("name", Arc::new(StringArray::from(names.to_vec()))),
-    ];
+    let columns: Vec<(&str, ArrayRef)> =
+        vec![("id", Arc::new(Int32Array::from(ids.to_vec()))), ("name", Arc::new(StringArray::from(names.to_vec())))];
     RecordBatch::try_from_iter(columns).unwrap()
 }
 
@@ -94,7 +92,9 @@ async fn a_table_is_made_filled_changed_and_dropped() {
     ] {
         session.check(sql, expected).await;
     }
-    session.refused("SELECT * FROM temp.people", Kind::NotFound, "temporary table \"temp.people\" does not exist").await;
+    session
+        .refused("SELECT * FROM temp.people", Kind::NotFound, "temporary table \"temp.people\" does not exist")
+        .await;
     session.refused("DROP TABLE temp.people", Kind::NotFound, "does not exist").await;
     assert_eq!(session.mesh.engine.reserved_bytes(), 0, "what was dropped is still held");
 }
@@ -119,12 +119,14 @@ async fn only_its_session_sees_a_table() {
     let stranger = other(&session.mesh);
     let asked = session.mesh.cells_as(&stranger, &Statement::new("SELECT * FROM temp.mine")).await;
     assert_eq!(asked.unwrap_err().kind(), Kind::NotFound);
-    let listed = "SELECT table_schema, table_name, table_type FROM information_schema.tables WHERE table_schema = 'temp'";
+    let listed =
+        "SELECT table_schema, table_name, table_type FROM information_schema.tables WHERE table_schema = 'temp'";
     session.check(listed, "temp|mine|LOCAL TEMPORARY").await;
     assert_eq!(session.mesh.cells_as(&stranger, &Statement::new(listed)).await.unwrap(), "");
     session.check("SHOW TABLES IN temp", "mesh|temp|mine|LOCAL TEMPORARY").await;
     session.check("DESCRIBE mine", "x|Int64|YES").await;
-    let columns = "SELECT column_name, ordinal_position, data_type FROM information_schema.columns WHERE table_name = 'mine'";
+    let columns =
+        "SELECT column_name, ordinal_position, data_type FROM information_schema.columns WHERE table_name = 'mine'";
     session.check(columns, "x|1|Int64").await;
     let nobody = session.mesh.cells_as(&guest(), &Statement::new("CREATE TABLE mine (a INT)")).await.unwrap_err();
     assert_eq!(nobody.kind(), Kind::Unsupported);
@@ -209,7 +211,8 @@ async fn two_changes_at_a_time_do_not_mix() {
     let session = Session::new().await;
     session.check("CREATE TABLE t AS SELECT 1 AS i", "1").await;
     let update = session.mesh.engine.plan(&session.ctx, &Statement::new("UPDATE t SET i = i + 1"), None).await.unwrap();
-    let insert = session.mesh.engine.plan(&session.ctx, &Statement::new("INSERT INTO t VALUES (5)"), None).await.unwrap();
+    let insert =
+        session.mesh.engine.plan(&session.ctx, &Statement::new("INSERT INTO t VALUES (5)"), None).await.unwrap();
     session.check("INSERT INTO t VALUES (3)", "1").await;
     let error = update.run().await.unwrap().collect().await.unwrap_err();
     assert_eq!(error.kind(), Kind::Unavailable, "{error}");
@@ -283,18 +286,19 @@ async fn rows_are_taken_in_by_every_mode() {
 async fn taken_in_columns_go_by_name_and_are_cast() {
     let session = Session::new().await;
     session.check("CREATE TABLE t (id BIGINT NOT NULL, name VARCHAR, more DOUBLE)", "0").await;
-    let columns: Vec<(&str, ArrayRef)> = vec![
-        ("Name", Arc::new(StringArray::from(vec!["Ada"]))),
-        ("id", Arc::new(Int32Array::from(vec![1]))),
-    ];
+    let columns: Vec<(&str, ArrayRef)> =
+        vec![("Name", Arc::new(StringArray::from(vec!["Ada"]))), ("id", Arc::new(Int32Array::from(vec![1])))];
     let batch = RecordBatch::try_from_iter(columns).unwrap();
     assert_eq!(session.ingest("t", IngestMode::Append, vec![batch]).await.unwrap(), 1);
     session.check("SELECT * FROM t", "1|Ada|").await;
-    let odd: Vec<(&str, ArrayRef)> = vec![("id", Arc::new(Int64Array::from(vec![2]))), ("x", Arc::new(Int64Array::from(vec![2])))];
-    let error = session.ingest("t", IngestMode::Append, vec![RecordBatch::try_from_iter(odd).unwrap()]).await.unwrap_err();
+    let odd: Vec<(&str, ArrayRef)> =
+        vec![("id", Arc::new(Int64Array::from(vec![2]))), ("x", Arc::new(Int64Array::from(vec![2])))];
+    let error =
+        session.ingest("t", IngestMode::Append, vec![RecordBatch::try_from_iter(odd).unwrap()]).await.unwrap_err();
     assert!(error.to_string().contains("column \"x\" does not exist in temp.t"), "{error}");
     let text: Vec<(&str, ArrayRef)> = vec![("id", Arc::new(StringArray::from(vec!["many"])))];
-    let error = session.ingest("t", IngestMode::Append, vec![RecordBatch::try_from_iter(text).unwrap()]).await.unwrap_err();
+    let error =
+        session.ingest("t", IngestMode::Append, vec![RecordBatch::try_from_iter(text).unwrap()]).await.unwrap_err();
     assert!(error.to_string().contains("does not fit the column \"id\""), "{error}");
     session.check("SELECT count(*) FROM t", "1").await;
 }
