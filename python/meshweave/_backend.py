@@ -74,18 +74,23 @@ class Reading(Protocol):
 
     def stream(self) -> Any:
         """Give an object with ``__arrow_c_stream__``, which can be taken once."""
+        ...
 
     def reader(self) -> pa.RecordBatchReader:
         """Give the batches."""
+        ...
 
     def fault(self) -> None:
         """Raise what ended the stream early, in our exceptions."""
+        ...
 
     def progress(self) -> Progress:
         """Tell what was done so far."""
+        ...
 
     def close(self) -> None:
         """Stop the work."""
+        ...
 
 
 class Query(Protocol):
@@ -97,9 +102,11 @@ class Query(Protocol):
 
     def read(self) -> Reading:
         """Start to run; each call reads anew."""
+        ...
 
     def cancel(self) -> None:
         """Stop every reading, and those to come."""
+        ...
 
 
 class Backend(Protocol):
@@ -110,12 +117,15 @@ class Backend(Protocol):
 
     def plan(self, asked: Asked) -> Query:
         """Resolve names, ask the policy, pin versions."""
+        ...
 
     def search(self, words: str) -> list[dict[str, Any]]:
         """Find products by words."""
+        ...
 
     def describe(self, name: str) -> dict[str, Any]:
         """Tell everything about one product."""
+        ...
 
     def register(
         self,
@@ -125,9 +135,12 @@ class Backend(Protocol):
         dry_run: bool,
     ) -> list[Registered]:
         """Register contracts."""
+        ...
 
     def ingest(self, name: str, frame: Any) -> int:
         """Take a frame's rows into ``temp.name``, in place of what was there; give their number."""
+        ...
 
     def close(self) -> None:
         """Stop what runs."""
+        ...

@@ -36,7 +36,8 @@ class SqlMagics(Magics):  # type: ignore[misc, unused-ignore]
 
         ``%sql SELECT …``, ``%sql name << SELECT …``, or a cell that begins with ``%%sql`` or ``%%sql name``.
         """
-        names: dict[str, Any] = self.shell.user_ns
+        shell: Any = self.shell
+        names: dict[str, Any] = shell.user_ns
         if cell is None:
             found = _ASSIGNED.fullmatch(line)
             target, statement = (found[1], found[2]) if found else (None, line)

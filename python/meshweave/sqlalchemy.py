@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from types import ModuleType
 from typing import Any
 
 from sqlalchemy import types
@@ -88,7 +87,7 @@ class MeshDialect(default.DefaultDialect):
     max_identifier_length = 255
 
     @classmethod
-    def import_dbapi(cls) -> ModuleType:
+    def import_dbapi(cls) -> Any:
         """Give the DB-API module."""
         return _dbapi
 
@@ -109,9 +108,9 @@ class MeshDialect(default.DefaultDialect):
     def initialize(self, connection: Connection) -> None:
         """Ask nothing: every server is of our version."""
 
-    def is_disconnect(self, error: Any, connection: Any, cursor: Any) -> bool:
+    def is_disconnect(self, e: Any, connection: Any, cursor: Any) -> bool:
         """Tell whether a new connection may help."""
-        return isinstance(error, ClosedError | UnavailableError)
+        return isinstance(e, ClosedError | UnavailableError)
 
     def do_rollback(self, dbapi_connection: Any) -> None:
         """Do nothing: there are no transactions."""

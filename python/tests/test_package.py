@@ -8,9 +8,8 @@ import os
 import statistics
 from pathlib import Path
 
-from conftest import python
-
 import pytest
+from conftest import python
 
 import meshweave
 import meshweave._native as native

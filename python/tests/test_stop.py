@@ -193,8 +193,10 @@ import os, sys, meshweave
 from meshweave import errors
 mesh = meshweave.open(sys.argv[1])
 answer = mesh.sql("SELECT count(*) AS n FROM commerce.orders")
-batches = mesh.sql("SELECT * FROM commerce.orders").batches()
-next(batches)
+reader = mesh.sql("SELECT 1 AS one").reader()
+assert reader.read_all().num_rows == 1
+begun = mesh.sql("SELECT * FROM reference.region").batches()
+assert next(begun).num_rows == 5
 child = os.fork()
 if child == 0:
     told = []
@@ -203,7 +205,7 @@ if child == 0:
             use()
         except errors.ForkError as error:
             told.append(error.hint is not None)
-    del batches, answer
+    del reader, begun, answer
     mesh.close()
     with meshweave.open(sys.argv[1]) as own:
         rows = own.sql("SELECT count(*) AS n FROM commerce.orders").to_pylist()
@@ -211,7 +213,7 @@ if child == 0:
 _, status = os.waitpid(child, 0)
 assert os.waitstatus_to_exitcode(status) == 0, status
 assert answer.to_pylist() == [{"n": 4000}]
-list(batches)
+assert list(begun) == []
 print("both live")
 """
 

@@ -17,8 +17,12 @@ use crate::environment;
 use crate::process::{cargo_command, loud, quiet, root, without_our_package};
 
 /// Checks of the sources that are no tests: their program and its words.
-const CHECKS: [(&str, &[&str]); 4] =
-    [("ruff", &["check", "."]), ("ruff", &["format", "--check", "."]), ("mypy", &["meshweave"]), ("pyright", &["meshweave"])];
+const CHECKS: [(&str, &[&str]); 4] = [
+    ("ruff", &["check", "."]),
+    ("ruff", &["format", "--check", "."]),
+    ("mypy", &["meshweave"]),
+    ("pyright", &["meshweave"]),
+];
 
 /// Builds the wheel, checks the sources, runs the tests and the notebooks; gives how many passed.
 ///
@@ -33,8 +37,11 @@ pub(crate) fn run() -> Result<usize> {
         &["-r", &requirements.to_string_lossy()],
     )?;
     for (program, words) in CHECKS {
-        let program = python.with_file_name(program);
-        quiet(Command::new(program).args(words).current_dir(door()))?;
+        let mut check = Command::new(python.with_file_name(program));
+        if program == "pyright" {
+            check.arg("--pythonpath").arg(&python);
+        }
+        quiet(check.args(words).current_dir(door()))?;
     }
     loud(cargo_command().args(["build", "--quiet", "--bin", "meshweave"]))?;
     let wheel = wheel(&python)?;
@@ -54,7 +61,8 @@ fn wheel(python: &Path) -> Result<PathBuf> {
     if out.exists() {
         fs::remove_dir_all(&out)?;
     }
-    let words = ["build", "--quiet", "--profile", "dev", "--strip", "--compatibility", "linux", "--compression-level", "1"];
+    let words =
+        ["build", "--quiet", "--profile", "dev", "--strip", "--compatibility", "linux", "--compression-level", "1"];
     let mut maturin = Command::new(python.with_file_name("maturin"));
     maturin.args(words).arg("--interpreter").arg(python).arg("--out").arg(&out).current_dir(door());
     quiet(without_our_package(&mut maturin).env("CARGO_TARGET_DIR", environment::target()))?;
