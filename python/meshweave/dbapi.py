@@ -193,9 +193,9 @@ class Connection:
         self.mesh  # noqa: B018
 
     def close(self) -> None:
-        """Close it; a second call does nothing."""
-        mesh, self._mesh = self._mesh, None
-        if mesh is not None and self._owns:
+        """Close it; nothing can be done with it any more, not even close it again."""
+        mesh, self._mesh = self.mesh, None
+        if self._owns:
             mesh.close()
 
     def __enter__(self) -> Connection:
@@ -204,7 +204,8 @@ class Connection:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self.close()
+        if self._mesh is not None:
+            self.close()
 
 
 class Cursor:

@@ -96,9 +96,9 @@ def test_wrong_use_is_told(cursor: dbapi.Cursor) -> None:
 def test_a_mesh_that_was_lent_stays_open(opened: meshweave.Mesh) -> None:
     connection = dbapi.connect(opened)
     connection.close()
-    connection.close()
-    with pytest.raises(errors.ClosedError):
-        connection.cursor()
+    for use in (connection.cursor, connection.close, connection.commit, connection.rollback):
+        with pytest.raises(errors.ClosedError):
+            use()
     assert "commerce.orders" in opened
 
 
