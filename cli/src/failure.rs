@@ -13,6 +13,7 @@ use clap::error::ErrorKind;
 use meshweave_engine::{Error, Failure, Kind, QueryContext};
 use serde_json::json;
 
+use crate::logs;
 use crate::output::{Output, Style};
 
 /// What a command gives back.
@@ -82,8 +83,10 @@ pub(crate) fn finish(outcome: Outcome, output: &Output) -> ExitCode {
         Ok(()) | Err(Fault::BrokenPipe) => ExitCode::SUCCESS,
         Err(Fault::Reported(kind)) => ExitCode::from(kind.exit_code()),
         Err(Fault::Failed { error, query_id }) => {
-            // When stderr is closed as well there is nobody left to tell; the exit code still speaks.
-            let _ = tell(&error, query_id.as_deref(), output, &mut io::stderr().lock());
+            let mut text = Vec::new();
+            // Nobody may be left to tell; the exit code still speaks.
+            let _ = tell(&error, query_id.as_deref(), output, &mut text);
+            logs::say(&text);
             ExitCode::from(error.kind().exit_code())
         }
     }
