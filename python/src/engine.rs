@@ -108,7 +108,7 @@ impl Engine {
         let cancel = CancellationToken::new();
         let mut follow = JoinSet::new();
         let (engine, ctx) = (Arc::clone(&mesh.engine), mesh.context());
-        follow.spawn_on(async move { engine.keep_current(&ctx).await }, threads.handle());
+        follow.spawn_on(async move { engine.keep_current(&ctx).await }, &threads);
         let open = Open { mesh, _follow: Mutex::new(follow), cancel, threads };
         Ok(Self(Mutex::new(Some(Home::new(Arc::new(open))))))
     }
@@ -186,7 +186,7 @@ impl Engine {
     /// Takes the rows of an Arrow stream into `temp.name`, in place of what was there; gives their number.
     fn ingest(&self, py: Python<'_>, name: String, frame: &Bound<'_, PyAny>) -> PyResult<u64> {
         let open = self.open_now(py)?;
-        let rows = frames::stream(frame, open.threads.handle())?;
+        let rows = frames::stream(frame, &open.threads)?;
         let ctx = Asked::default().context(&open, &open.cancel);
         let engine = Arc::clone(&open.mesh.engine);
         let ingest = Ingest { table: name, mode: IngestMode::Replace };

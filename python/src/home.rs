@@ -8,7 +8,7 @@
 use std::ops::Deref;
 
 use pyo3::prelude::*;
-use tokio::runtime::Runtime;
+use tokio::runtime::{Handle, Runtime};
 
 use crate::fault;
 
@@ -74,7 +74,10 @@ pub(crate) fn forked(py: Python<'_>) -> PyErr {
 
 /// A runtime that does not wait for its threads when it is dropped: one may sit in a system call that nothing interrupts.
 #[derive(Debug)]
-pub(crate) struct Threads(Option<Runtime>);
+pub(crate) struct Threads {
+    handle: Handle,
+    runtime: Option<Runtime>,
+}
 
 impl Threads {
     /// Stack of each thread, bytes of address space: plans of deep statements recurse.
@@ -88,22 +91,21 @@ impl Threads {
             .thread_name("meshweave")
             .thread_stack_size(Self::STACK_BYTES)
             .build()?;
-        Ok(Self(Some(runtime)))
+        Ok(Self { handle: runtime.handle().clone(), runtime: Some(runtime) })
     }
 }
 
 impl Deref for Threads {
-    type Target = Runtime;
+    type Target = Handle;
 
-    fn deref(&self) -> &Runtime {
-        #[expect(clippy::expect_used, reason = "it is taken by the drop alone")]
-        self.0.as_ref().expect("a runtime until it is dropped")
+    fn deref(&self) -> &Handle {
+        &self.handle
     }
 }
 
 impl Drop for Threads {
     fn drop(&mut self) {
-        if let Some(runtime) = self.0.take() {
+        if let Some(runtime) = self.runtime.take() {
             runtime.shutdown_background();
         }
     }

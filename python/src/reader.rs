@@ -63,7 +63,7 @@ impl Reading {
                 }
             }
         };
-        pump.spawn_on(work, open.threads.handle());
+        pump.spawn_on(work, &open.threads);
         let end = Arc::<Mutex<Option<End>>>::default();
         let reader = Reader { schema, batches, _pump: pump, open, home, end: Arc::clone(&end), ended: false };
         Self { reader: Mutex::new(Some(Home::new(reader))), end, usage, query: context.query_id }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import time
 from pathlib import Path
 
 import pyarrow as pa
@@ -273,3 +274,29 @@ def test_an_answer_is_written_whole_or_not_at_all(mesh: meshweave.Mesh, tmp_path
         broken.write_parquet(path)
     assert parquet.read_table(path).num_rows == 4000
     assert [entry.name for entry in tmp_path.iterdir()] == ["orders.parquet"]
+
+
+def test_versions_are_chosen_by_hand(mesh: meshweave.Mesh) -> None:
+    count = "SELECT count(*) AS n, max(shipped_at) AS latest FROM logistics.shipments"
+    travelled = mesh.sql(f"{count} VERSION AS OF 1").to_pylist()
+    then = mesh.at({"logistics.shipments@1": {"delta": 1}}).sql(count)
+    assert then.versions["products"] == {"logistics.shipments@1": {"delta": 1}}
+    assert then.to_pylist() == travelled
+    assert "delta 1" in then.explain()["logistics.shipments@1"]
+    assert mesh.sql(count).versions != then.versions
+    with pytest.raises(errors.Error, match="99"):
+        mesh.at({"logistics.shipments@1": {"delta": 99}}).sql(count).to_arrow()
+
+
+def test_statements_are_found_in_the_log_under_their_id(mesh: meshweave.Mesh) -> None:
+    answer = mesh.sql("SELECT count(*) AS found_in_the_log FROM reference.nation", purpose="tests")
+    answer.to_arrow()
+    rows: list[dict[str, object]] = []
+    for _ in range(600):
+        rows = mesh.sql(
+            "SELECT purpose, rows FROM mesh.queries WHERE query_id = ? AND outcome = 'finished'", [answer.query_id]
+        ).to_pylist()
+        if rows:
+            break
+        time.sleep(0.1)
+    assert rows == [{"purpose": "tests", "rows": 1}]
