@@ -113,7 +113,7 @@ fn plain_field(field: &Field, profile: Profile) -> Field {
     let metadata = field
         .metadata()
         .iter()
-        .filter(|(key, _)| !is_storage_detail(key) && !(is_uuid && key.starts_with("ARROW:extension:")));
+        .filter(|(key, _)| !(is_storage_detail(key) || is_uuid && key.starts_with("ARROW:extension:")));
     Field::new(field.name(), data_type, nullable).with_metadata(metadata.map(|(k, v)| (k.clone(), v.clone())).collect())
 }
 
@@ -139,12 +139,23 @@ pub(super) fn result_field(field: &Field, profile: Profile) -> Field {
 /// A column of a listed table, with its place and its description.
 ///
 /// - `place`: catalog, schema and table, as they are listed.
-pub(crate) fn table_field(field: &Field, profile: Profile, place: [&str; 3], remarks: Option<&str>) -> Field {
+/// - `is_read_only`: whether SQL cannot write it.
+pub(crate) fn table_field(
+    field: &Field,
+    profile: Profile,
+    place: [&str; 3],
+    remarks: Option<&str>,
+    is_read_only: bool,
+) -> Field {
     let wire = plain_field(field, profile);
     let [catalog, schema, table] = place;
     let mut extra = vec![("CATALOG_NAME", catalog), ("SCHEMA_NAME", schema), ("TABLE_NAME", table)];
     extra.extend(remarks.map(|text| ("REMARKS", text)));
-    with_driver_metadata(wire, extra)
+    let mut field = with_driver_metadata(wire, extra);
+    if !is_read_only {
+        field.metadata_mut().insert("ARROW:FLIGHT:SQL:IS_READ_ONLY".to_owned(), "0".to_owned());
+    }
+    field
 }
 
 fn with_driver_metadata<'a>(field: Field, extra: impl IntoIterator<Item = (&'a str, &'a str)>) -> Field {
