@@ -43,6 +43,8 @@ enum Work {
     One(child::One),
     /// Times a large mesh: start, listing, and the news of a registration.
     Catalog(catalog::Choice),
+    /// Times planning one query many times, and shows the plans that are compared.
+    Plan(micro::Planning),
 }
 
 /// What to measure.
@@ -85,6 +87,7 @@ fn main() -> Result<ExitCode> {
     match command.work {
         Some(Work::One(one)) => child::run(&one)?,
         Some(Work::Catalog(choice)) => catalog::run(&choice)?,
+        Some(Work::Plan(planning)) => micro::plan(&planning)?,
         None => all(&command.choice)?,
     }
     Ok(ExitCode::SUCCESS)

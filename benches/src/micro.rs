@@ -2,15 +2,18 @@
 //!
 //! Start reading at [`run`].
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, ensure};
+use clap::Args;
+use datafusion::physical_plan::displayable;
 use meshweave_engine::Statement;
 use meshweave_engine::catalog::NamePart;
 use meshweave_testdata::golden;
 
-use crate::{Choice, mesh, plain, usage};
+use crate::child::Engine;
+use crate::{Choice, mesh, plain, report, usage};
 
 /// Domains among which the products of the lookup are spread.
 const DOMAINS: usize = 20;
@@ -26,6 +29,73 @@ pub(crate) struct Small {
     pub(crate) lookup: Duration,
     /// Statement, CPU time of the mesh's plan, of plain DataFusion's; the best of many each.
     pub(crate) plans: Vec<(&'static str, Duration, Duration)>,
+}
+
+/// One query to plan.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct Planning {
+    /// Which query, from 1 to 22.
+    #[arg(long)]
+    query: usize,
+    /// The mesh folder, as the benchmark made it.
+    #[arg(long)]
+    dir: PathBuf,
+    /// Times that it is planned; the best counts.
+    #[arg(long, default_value_t = PLANS)]
+    times: usize,
+    /// Who plans; all three when it is left out.
+    #[arg(long, value_delimiter = ',', value_enum, default_values = ["mesh", "mesh-delta", "datafusion"])]
+    engines: Vec<Engine>,
+    /// Threads that are planned for.
+    #[arg(long, default_value_t = 2)]
+    threads: usize,
+    /// Prints the plans too.
+    #[arg(long)]
+    show: bool,
+}
+
+/// Plans one query with every engine that was asked for, and prints the best CPU time of each.
+///
+/// # Errors
+/// When the query cannot be planned.
+pub(crate) fn plan(planning: &Planning) -> Result<()> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
+    for engine in &planning.engines {
+        let sql = golden::query(planning.query, engine.suffix())?;
+        let (best, plan) = runtime.block_on(planned(planning, *engine, &sql))?;
+        let milliseconds = best.as_secs_f64() * 1000.0;
+        let mut text = format!("q{:02} {}: {milliseconds:.3} ms CPU\n", planning.query, engine.title());
+        if planning.show {
+            text.push_str(&plan);
+        }
+        report::write(None, &text)?;
+    }
+    Ok(())
+}
+
+/// The best time of planning, and the plan.
+async fn planned(planning: &Planning, engine: Engine, sql: &str) -> Result<(Duration, String)> {
+    let (mut best, mut plan) = (Duration::MAX, String::new());
+    if engine == Engine::Datafusion {
+        let session = plain::open(&planning.dir, planning.threads).await?;
+        for _ in 0..planning.times.max(1) {
+            let before = usage::cpu();
+            let made = plain::plan(&session, sql).await?;
+            best = best.min(usage::cpu().saturating_sub(before));
+            plan = displayable(made.as_ref()).indent(false).to_string();
+        }
+    } else {
+        ensure!(engine.rival().is_none(), "{} plans in Python", engine.title());
+        let engine = mesh::open(&planning.dir, planning.threads).await?;
+        let statement = Statement::new(sql);
+        for _ in 0..planning.times.max(1) {
+            let before = usage::cpu();
+            let made = engine.plan(&mesh::analyst()?, &statement, None).await?;
+            best = best.min(usage::cpu().saturating_sub(before));
+            plan = made.explain();
+        }
+    }
+    Ok((best, plan))
 }
 
 /// Measures lookup and planning in this process.

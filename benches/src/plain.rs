@@ -1,9 +1,11 @@
 //! Plain DataFusion over the same Parquet files: what the mesh is measured against.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use anyhow::{Context as _, Result};
 use datafusion::common::TableReference;
+use datafusion::physical_plan::ExecutionPlan;
 use datafusion::prelude::{ParquetReadOptions, SessionConfig, SessionContext};
 use futures::TryStreamExt as _;
 use meshweave_testdata::tpch::Table;
@@ -25,14 +27,13 @@ pub(crate) async fn open(dir: &Path, threads: usize) -> Result<SessionContext> {
     Ok(session)
 }
 
-/// Makes the physical plan of a query and throws it away.
+/// The physical plan of a query.
 ///
 /// # Errors
 /// Those of DataFusion.
 #[expect(clippy::disallowed_methods, reason = "the rival is DataFusion without a mesh")]
-pub(crate) async fn plan(session: &SessionContext, sql: &str) -> Result<()> {
-    session.sql(sql).await?.create_physical_plan().await?;
-    Ok(())
+pub(crate) async fn plan(session: &SessionContext, sql: &str) -> Result<Arc<dyn ExecutionPlan>> {
+    Ok(session.sql(sql).await?.create_physical_plan().await?)
 }
 
 /// Runs a query to its end and counts its rows.

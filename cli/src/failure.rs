@@ -8,12 +8,12 @@
 
 use std::io::{self, Write};
 use std::process::ExitCode;
-use std::sync::Arc;
 
 use clap::error::ErrorKind;
 use meshweave_engine::{Error, Failure, Kind, QueryContext};
 use serde_json::json;
 
+use crate::logs;
 use crate::output::{Output, Style};
 
 /// What a command gives back.
@@ -61,29 +61,15 @@ impl From<Failure> for Fault {
 
 /// What was typed, or what lies where we were pointed, cannot be used.
 pub(crate) fn unusable(place: impl Into<String>, message: impl Into<String>, hint: impl Into<String>) -> Fault {
-    Failure::InvalidConfiguration { place: place.into(), message: message.into(), hint: Some(hint.into()) }.into()
+    meshweave_embed::fault::unusable(place, message, hint).into()
 }
 
 /// A file cannot be read or written.
 pub(crate) fn file(path: &std::path::Path, doing: &str, error: io::Error) -> Fault {
-    let place = path.display().to_string();
     match error.kind() {
         io::ErrorKind::BrokenPipe => Fault::BrokenPipe,
-        io::ErrorKind::NotFound | io::ErrorKind::IsADirectory | io::ErrorKind::NotADirectory => {
-            unusable(place, format!("{doing} failed: {}", plain(&error)), "Check the path.")
-        }
-        io::ErrorKind::PermissionDenied => {
-            unusable(place, format!("{doing} failed: {}", plain(&error)), "Check who may use this file.")
-        }
-        _ => Failure::Unavailable { what: place, message: format!("{doing} failed"), cause: Some(Arc::new(error)) }
-            .into(),
+        _ => meshweave_embed::fault::file(path, doing, error).into(),
     }
-}
-
-/// The words of an I/O error without the number of the operating system.
-fn plain(error: &io::Error) -> String {
-    let text = error.to_string();
-    text.split(" (os error").next().unwrap_or(&text).to_lowercase()
 }
 
 /// Our fault.
@@ -97,8 +83,10 @@ pub(crate) fn finish(outcome: Outcome, output: &Output) -> ExitCode {
         Ok(()) | Err(Fault::BrokenPipe) => ExitCode::SUCCESS,
         Err(Fault::Reported(kind)) => ExitCode::from(kind.exit_code()),
         Err(Fault::Failed { error, query_id }) => {
-            // When stderr is closed as well there is nobody left to tell; the exit code still speaks.
-            let _ = tell(&error, query_id.as_deref(), output, &mut io::stderr().lock());
+            let mut text = Vec::new();
+            // Nobody may be left to tell; the exit code still speaks.
+            let _ = tell(&error, query_id.as_deref(), output, &mut text);
+            logs::say(&text);
             ExitCode::from(error.kind().exit_code())
         }
     }

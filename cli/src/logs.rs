@@ -1,14 +1,23 @@
 //! Logs on stderr, as text or as JSON lines: a command's are off unless asked for, a server's tell warnings and errors.
 //!
+//! Holds always: a server never waits for whoever reads its stderr; a command's log is written where it arises.
+//!
 //! Start reading at [`start`].
 
-use std::io::{self, IsTerminal as _};
+mod queue;
 
+use std::io::{self, IsTerminal as _, Write as _};
+use std::sync::{Arc, OnceLock};
+
+use meshweave_engine::metrics::Counter;
 use meshweave_engine::settings::{LogForm, LogSettings};
+use tracing_subscriber::fmt::writer::BoxMakeWriter;
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::{EnvFilter, Layer, Registry, fmt};
 
+use self::queue::Lines;
 use crate::args::{Global, LogFormat};
+use crate::failure::{self, Outcome};
 
 /// Something that hears everything, beside the log.
 pub(crate) type Listener = Box<dyn Layer<Registry> + Send + Sync>;
@@ -16,19 +25,55 @@ pub(crate) type Listener = Box<dyn Layer<Registry> + Send + Sync>;
 /// What a server logs when nothing else is said.
 const OF_A_SERVER: &str = "warn";
 
+/// A server's log; there is one standard error.
+static LINES: OnceLock<Lines> = OnceLock::new();
+
 /// Starts logging as the options say; without `-v` and `MESHWEAVE_LOG` nothing is logged.
 pub(crate) fn start(global: &Global) {
     if let Some(filter) = filter(global) {
-        install(None, EnvFilter::new(filter), form(global, &LogSettings::default()));
+        install(None, EnvFilter::new(filter), form(global, &LogSettings::default()), BoxMakeWriter::new(io::stderr));
     }
 }
 
 /// Starts logging for a server: as the options say, else as the settings, else warnings and errors.
 ///
 /// - `traces`: hears every span, whatever is logged.
-pub(crate) fn start_server(global: &Global, settings: &LogSettings, traces: Option<Listener>) {
+///
+/// # Errors
+/// When there can be no further thread.
+pub(crate) fn start_server(global: &Global, settings: &LogSettings, traces: Option<Listener>) -> Outcome {
+    let lines = Lines::start(settings.queued_lines, io::stderr())
+        .map_err(|error| failure::internal("starting the log", error))?;
+    let lines = LINES.get_or_init(|| lines).clone();
     let told = filter(global).or_else(|| settings.filter.clone());
-    install(traces, EnvFilter::new(told.unwrap_or_else(|| OF_A_SERVER.to_owned())), form(global, settings));
+    let filter = EnvFilter::new(told.unwrap_or_else(|| OF_A_SERVER.to_owned()));
+    install(traces, filter, form(global, settings), BoxMakeWriter::new(lines));
+    // What breaks is told where everything is told, and waits for nobody.
+    std::panic::set_hook(Box::new(|broken| tracing::error!(%broken, "a mistake of ours ended a task")));
+    Ok(())
+}
+
+/// The number of lines that a server's log has lost.
+pub(crate) fn lost() -> Option<Arc<Counter>> {
+    LINES.get().map(|lines| Arc::clone(lines.lost()))
+}
+
+/// Writes a text to stderr; a server puts it among the lines of its log.
+pub(crate) fn say(text: &[u8]) {
+    match LINES.get() {
+        Some(lines) => lines.put(text),
+        None => {
+            // When stderr is closed there is nobody left to tell.
+            let _ = io::stderr().lock().write_all(text);
+        }
+    }
+}
+
+/// Waits until a server's log is written, but not for a reader that does not read.
+pub(crate) fn end() {
+    if let Some(lines) = LINES.get() {
+        lines.flush(crate::PATIENCE);
+    }
 }
 
 fn form(global: &Global, settings: &LogSettings) -> LogFormat {
@@ -39,8 +84,8 @@ fn form(global: &Global, settings: &LogSettings) -> LogFormat {
     global.log_format.or(configured).unwrap_or(LogFormat::Text)
 }
 
-fn install(traces: Option<Listener>, filter: EnvFilter, form: LogFormat) {
-    let lines = fmt::layer().with_writer(io::stderr);
+fn install(traces: Option<Listener>, filter: EnvFilter, form: LogFormat, to: BoxMakeWriter) {
+    let lines = fmt::layer().with_writer(to);
     let log = match form {
         LogFormat::Text => lines.with_ansi(io::stderr().is_terminal()).with_filter(filter).boxed(),
         LogFormat::Json => lines.json().with_filter(filter).boxed(),
@@ -101,7 +146,7 @@ mod tests {
             if !line.contains("--log-format") {
                 cli.global.log_format = None;
             }
-            form(&cli.global, &LogSettings { format, filter: None })
+            form(&cli.global, &LogSettings { format, ..LogSettings::default() })
         };
         assert_eq!(of("meshweave products", None), LogFormat::Text);
         assert_eq!(of("meshweave products", Some(LogForm::Json)), LogFormat::Json);

@@ -45,7 +45,9 @@ fn main() -> ExitCode {
     }
     let output = Output::new(&cli.global);
     let outcome = start(cli, output);
-    failure::finish(outcome, &output)
+    let code = failure::finish(outcome, &output);
+    logs::end();
+    code
 }
 
 /// Makes the runtime and drives the command on it, until it ends or Ctrl-C is pressed.

@@ -7,6 +7,7 @@
 //!
 //! Start reading at [`DriftLog::weigh`].
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, HashSet};
 
 use meshweave_contract::name::{ProductId, TableName};
@@ -16,6 +17,8 @@ pub use meshweave_contract::drift::DriftPolicy;
 
 /// Differences that one query reports at most; more tell nothing new.
 const MOST: usize = 1000;
+/// Bytes of a name or a type that are reported: files may hold longer ones, and no index of a database does.
+const LONGEST: usize = 400;
 
 /// How stored columns differ from promised ones.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -107,11 +110,15 @@ pub struct Drift {
 
 /// One table that a query reads.
 #[derive(Debug, Clone)]
-pub(crate) struct Pinned {
-    pub(crate) product: ProductId,
-    pub(crate) table: TableName,
-    pub(crate) policy: DriftPolicy,
-    pub(crate) version: String,
+pub struct Pinned {
+    /// The product version whose contract its data is held against.
+    pub product: ProductId,
+    /// Which of its tables.
+    pub table: TableName,
+    /// What is done about drift.
+    pub policy: DriftPolicy,
+    /// The pinned version of its data in words.
+    pub version: String,
 }
 
 /// The drift that one query meets; shared by all its scans.
@@ -128,7 +135,7 @@ struct Log {
 
 impl DriftLog {
     /// Says what is read under a key, before it is opened.
-    pub(crate) fn pin(&self, key: &str, pinned: Pinned) {
+    pub fn pin(&self, key: &str, pinned: Pinned) {
         self.0.lock().pinned.insert(key.to_owned(), pinned);
     }
 
@@ -157,24 +164,33 @@ impl DriftLog {
     pub fn report(&self, key: &str, difference: &Difference, done: Done) {
         let mut log = self.0.lock();
         let Some(pinned) = log.pinned.get(key).cloned() else { return };
-        let Difference { change, column, promised, stored, .. } = difference;
-        if log.found.len() >= MOST || !log.seen.insert((key.to_owned(), column.clone(), *change, stored.clone(), done))
+        let Difference { change, .. } = difference;
+        let column = shortened(&difference.column);
+        let [promised, stored] = [&difference.promised, &difference.stored].map(|word| word.as_deref().map(shortened));
+        if log.found.len() >= MOST
+            || !log.seen.insert((
+                key.to_owned(),
+                column.to_string(),
+                *change,
+                stored.as_deref().map(str::to_owned),
+                done,
+            ))
         {
             return;
         }
         // For whoever looks for it: `mesh.drift` remembers it, and what is refused is the caller's error.
         tracing::debug!(
-            product = %pinned.product, table = %pinned.table, column, change = change.word(), done = done.word(),
+            product = %pinned.product, table = %pinned.table, %column, change = change.word(), done = done.word(),
             "schema drift"
         );
         log.found.push(Drift {
             product: pinned.product,
             table: pinned.table,
             pinned: pinned.version,
-            column: column.clone(),
+            column: column.into_owned(),
             change: *change,
-            promised: promised.clone(),
-            stored: stored.clone(),
+            promised: promised.map(Cow::into_owned),
+            stored: stored.map(Cow::into_owned),
             done,
         });
     }
@@ -183,6 +199,17 @@ impl DriftLog {
     pub fn found(&self) -> Vec<Drift> {
         self.0.lock().found.clone()
     }
+}
+
+/// A name or a type that a file holds, as errors and tables tell it: never longer than an index takes, and without the one character
+/// that databases refuse.
+pub fn shortened(text: &str) -> Cow<'_, str> {
+    if text.len() <= LONGEST && !text.contains('\0') {
+        return Cow::Borrowed(text);
+    }
+    let short = &text[..text.floor_char_boundary(LONGEST)];
+    let mark = if short.len() < text.len() { "…" } else { "" };
+    Cow::Owned(format!("{}{mark}", short.replace('\0', "\u{fffd}")))
 }
 
 /// What a policy does about a difference.
@@ -246,5 +273,13 @@ mod tests {
             (found[0].column.as_str(), found[0].done, found[0].pinned.as_str()),
             ("more", Done::Ignored, "delta 1")
         );
+    }
+
+    #[test]
+    fn names_of_any_length_are_told_in_short() {
+        assert_eq!(shortened("größe"), "größe");
+        assert_eq!(shortened("a\0b"), "a\u{fffd}b");
+        let long = shortened(&"ö".repeat(5_000)).into_owned();
+        assert!(long.len() <= LONGEST + 3 && long.starts_with("öö") && long.ends_with("ö…"), "{long}");
     }
 }

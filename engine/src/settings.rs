@@ -291,6 +291,8 @@ pub struct Limits {
     pub layout_cache: ByteSize,
     /// Largest row of a CSV or JSON file that is read, bytes; a query that meets a larger one fails.
     pub row_size: ByteSize,
+    /// Largest block of an Avro file that is read, bytes, packed or not; a query that meets a larger one fails.
+    pub avro_block: ByteSize,
     /// Rows at the start of a CSV or JSON file that are looked at to learn its columns, bytes.
     pub schema_sample: ByteSize,
 }
@@ -316,6 +318,7 @@ impl Default for Limits {
             footer_cache: ByteSize(64 << 20),
             layout_cache: ByteSize(16 << 20),
             row_size: ByteSize(16 << 20),
+            avro_block: ByteSize(64 << 20),
             schema_sample: ByteSize(1 << 20),
         }
     }

@@ -244,6 +244,13 @@ const FAMILIES: &[Family] = &[
         read: |engine| count(engine.metrics().records_lost.get()),
     },
     Family {
+        name: "meshweave_log_lines_lost",
+        shape: Shape::Counter,
+        labels: &[],
+        help: "Log lines that were lost because standard error was not read as fast as they came.",
+        read: |engine| count(engine.metrics().log_lines_lost.get().map_or(0, |lost| lost.get())),
+    },
+    Family {
         name: "meshweave_flight_connections",
         shape: Shape::Gauge,
         labels: &[],

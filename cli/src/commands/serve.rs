@@ -40,7 +40,7 @@ pub(crate) async fn run(args: &Serve, global: &Global, output: &Output) -> Outco
     }
     let traces = telemetry::start(&settings.telemetry)?;
     let limit = settings.telemetry.timeout.0;
-    logs::start_server(global, &settings.logs, traces.as_ref().map(telemetry::Telemetry::listener));
+    logs::start_server(global, &settings.logs, traces.as_ref().map(telemetry::Telemetry::listener))?;
     let is_traced = traces.is_some();
     let served = Box::pin(async {
         let session = Session::open_with(global, mesh, settings).await?;
@@ -56,6 +56,10 @@ pub(crate) async fn run(args: &Serve, global: &Global, output: &Output) -> Outco
 /// Serves an open mesh.
 async fn serve(args: &Serve, session: &Session, is_traced: bool, output: &Output) -> Outcome {
     let settings = session.engine.settings().clone();
+    if let Some(lost) = logs::lost() {
+        // Set once: a process opens one mesh.
+        let _ = session.engine.metrics().log_lines_lost.set(lost);
+    }
     let mut certificates = settings.tls.clone().map(Certificates::read).transpose()?;
     let mut known = settings.authenticator.clone().map(Known::read).transpose()?;
     let listeners = Listeners::bind(args, &settings.listen).await?;

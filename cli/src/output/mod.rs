@@ -25,6 +25,7 @@ pub(crate) use self::style::Style;
 use self::table::Table;
 use crate::args::{Format, Global};
 use crate::failure::Outcome;
+use crate::logs;
 
 /// How this process writes, decided once from the options and the terminal.
 #[derive(Debug, Clone, Copy)]
@@ -104,7 +105,7 @@ impl Output {
     /// Prints a note on stderr; that nobody listens is not a failure.
     pub(crate) fn note(&self, text: &str) {
         if self.talks() {
-            let _ = writeln!(io::stderr().lock(), "{text}");
+            logs::say(format!("{text}\n").as_bytes());
         }
     }
 

@@ -48,6 +48,31 @@ fn csv_joins_with_parquet() {
     assert_eq!(nulls, serde_json::json!([{"n": 3, "prices": 2}]));
 }
 
+/// What CSV files hold beside the contract, and what does not fit it, is told in `mesh.drift` as that of any other format.
+#[test]
+fn what_files_hold_beside_the_contract_is_told() {
+    let mesh = shop();
+    mesh.rows("SELECT count(*) AS n FROM shop.prices");
+    let told = |mesh: &Mesh| {
+        let sql = "SELECT \"column\", change, promised, stored, done, product FROM mesh.drift ORDER BY 1, 2";
+        let rows = mesh.rows(sql);
+        let text = |row: &serde_json::Value, key: &str| row[key].as_str().unwrap_or("-").to_owned();
+        let keys = ["column", "change", "promised", "stored", "done", "product"];
+        let line = |row| keys.map(|key| text(row, key)).join(" ");
+        rows.as_array().unwrap().iter().map(line).collect::<Vec<String>>()
+    };
+    assert_eq!(told(&mesh), ["more new column - string ignored prices"]);
+    mesh.file("data/shop/prices/c.csv", "id;price\n4;1.005\n");
+    mesh.run(&["sql", "SELECT sum(price) FROM shop.prices"]).failed(6);
+    let other = "price other type decimal(10,2) float64 refused prices";
+    assert_eq!(told(&mesh), ["more new column - string ignored prices", other]);
+    let document = mesh.0.path().join("mesh.yaml");
+    let text = std::fs::read_to_string(&document).unwrap();
+    std::fs::write(&document, format!("{text}defaults: {{ schema_drift: refuse }}\n")).unwrap();
+    let said = mesh.run(&["sql", "SELECT max(id) FROM shop.prices"]).failed(6).to_owned();
+    assert!(said.contains("a.csv") && said.contains("\"more\"") && said.contains("does not name"), "{said}");
+}
+
 #[test]
 fn a_wrong_value_is_an_error_with_file_and_line_and_without_the_value() {
     let mesh = shop();

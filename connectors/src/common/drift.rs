@@ -7,9 +7,9 @@
 
 use std::sync::Arc;
 
-use arrow::datatypes::{Field, Schema, SchemaRef};
+use arrow::datatypes::{DataType, Field, FieldRef, Fields, Schema, SchemaRef};
 use meshweave_engine::QueryContext;
-use meshweave_engine::drift::{Change, Difference, Done, DriftPolicy};
+use meshweave_engine::drift::{Change, Difference, Done, DriftPolicy, shortened};
 use meshweave_engine::types::logical_type;
 
 use super::types::keeps;
@@ -27,19 +27,26 @@ pub(crate) fn differences(promised: &Schema, stored: &Schema) -> Vec<Difference>
     of_promised.chain(new.map(|field| new_column(field))).collect()
 }
 
-fn other_type(promised: &Field, stored: &Field) -> Difference {
-    let (name, p, s) = (promised.name(), logical_type(promised.data_type()), logical_type(stored.data_type()));
+/// A promised column that is stored in a type that does not keep the promise.
+pub(crate) fn other_type(promised: &Field, stored: &Field) -> Difference {
+    let (name, p, s) = (promised.name(), logical_type(promised.data_type()), words(stored.data_type()));
     Difference {
         change: Change::OtherType,
         column: name.clone(),
         promised: Some(p.to_string()),
-        stored: Some(s.to_string()),
-        is_fatal: true,
         message: format!("column \"{name}\" is promised as {p} and stored as {s}"),
+        stored: Some(s),
+        is_fatal: true,
     }
 }
 
-fn missing(promised: &Field, stored: &Schema) -> Difference {
+/// The words for a stored type, which may be as wide as a file makes it.
+pub(crate) fn words(stored: &DataType) -> String {
+    shortened(&logical_type(stored).to_string()).into_owned()
+}
+
+/// A promised column that is not among the stored ones.
+pub(crate) fn missing(promised: &Field, stored: &Schema) -> Difference {
     let (name, kind) = (promised.name(), logical_type(promised.data_type()));
     let like = stored.fields().iter().find(|field| field.name().eq_ignore_ascii_case(name));
     let like = like.map(|field| format!(" (the table has \"{}\")", field.name())).unwrap_or_default();
@@ -53,15 +60,16 @@ fn missing(promised: &Field, stored: &Schema) -> Difference {
     }
 }
 
-fn new_column(stored: &Field) -> Difference {
-    let (name, held) = (stored.name(), logical_type(stored.data_type()));
+/// A stored column that the contract does not name.
+pub(crate) fn new_column(stored: &Field) -> Difference {
+    let (name, held) = (shortened(stored.name()), words(stored.data_type()));
     Difference {
         change: Change::NewColumn,
-        column: name.clone(),
-        promised: None,
-        stored: Some(held.to_string()),
-        is_fatal: false,
         message: format!("column \"{name}\" ({held}) is stored and not in the contract"),
+        column: name.into_owned(),
+        promised: None,
+        stored: Some(held),
+        is_fatal: false,
     }
 }
 
@@ -85,12 +93,14 @@ pub(crate) fn widened(ctx: &QueryContext, key: &str, promised: &SchemaRef, store
     if ctx.drift.policy(key) != DriftPolicy::Widen {
         return Arc::clone(promised);
     }
-    let wide = |field: &Arc<Field>| match stored.field_with_name(field.name()) {
-        Ok(found) if is_wider(field, found) => {
-            ctx.drift.report(key, &other_type(field, found), Done::Widened);
-            Arc::new(field.as_ref().clone().with_data_type(found.data_type().clone()))
-        }
-        _ => Arc::clone(field),
+    let wide = |field: &FieldRef| {
+        let found = stored.field_with_name(field.name()).ok();
+        let Some((found, wide)) = found.and_then(|found| Some((found, wider(field.data_type(), found.data_type())?)))
+        else {
+            return Arc::clone(field);
+        };
+        ctx.drift.report(key, &other_type(field, found), Done::Widened);
+        Arc::new(field.as_ref().clone().with_data_type(wide))
     };
     let fields: Vec<Arc<Field>> = promised.fields().iter().map(wide).collect();
     if fields[..] == promised.fields()[..] {
@@ -99,9 +109,43 @@ pub(crate) fn widened(ctx: &QueryContext, key: &str, promised: &SchemaRef, store
     Arc::new(Schema::new_with_metadata(fields, promised.metadata().clone()))
 }
 
-fn is_wider(promised: &Field, stored: &Field) -> bool {
-    let (p, s) = (promised.data_type(), stored.data_type());
-    !keeps(p, s) && keeps(s, p)
+/// The promised type with every part in the stored type that holds more; none when they differ otherwise, or not at all.
+///
+/// Members that are not promised stay out, and promised ones that are not stored stay in: they are null.
+fn wider(promised: &DataType, stored: &DataType) -> Option<DataType> {
+    use DataType as T;
+    if keeps(promised, stored) {
+        return None;
+    }
+    match (promised, stored) {
+        (T::Struct(promised), T::Struct(stored)) => {
+            let members = promised.iter().map(|field| member(field, stored));
+            // Without one member in common they are alike only in name.
+            members.collect::<Option<Fields>>().filter(|wide| wide != promised).map(T::Struct)
+        }
+        (T::List(promised), T::List(stored)) => Some(T::List(wide_member(promised, stored)?)),
+        (T::LargeList(promised), T::LargeList(stored)) => Some(T::LargeList(wide_member(promised, stored)?)),
+        (T::Map(promised, is_sorted), T::Map(stored, _)) => Some(T::Map(wide_member(promised, stored)?, *is_sorted)),
+        (promised, stored) => keeps(stored, promised).then(|| stored.clone()),
+    }
+}
+
+fn member(promised: &FieldRef, stored: &Fields) -> Option<FieldRef> {
+    match stored.iter().find(|field| field.name() == promised.name()) {
+        Some(stored) => wide_member(promised, stored),
+        None => promised.is_nullable().then(|| Arc::clone(promised)),
+    }
+}
+
+fn wide_member(promised: &FieldRef, stored: &Field) -> Option<FieldRef> {
+    if stored.is_nullable() && !promised.is_nullable() {
+        return None;
+    }
+    if keeps(promised.data_type(), stored.data_type()) {
+        return Some(Arc::clone(promised));
+    }
+    let wide = wider(promised.data_type(), stored.data_type())?;
+    Some(Arc::new(promised.as_ref().clone().with_data_type(wide)))
 }
 
 #[cfg(test)]
@@ -132,12 +176,8 @@ mod tests {
 
     #[test]
     fn only_a_type_that_holds_every_value_is_wider() {
-        let check = |p: &T, s: &T, expected| {
-            assert_eq!(
-                is_wider(&Field::new("a", p.clone(), true), &Field::new("a", s.clone(), true)),
-                expected,
-                "{p} {s}"
-            );
+        let check = |p: &T, s: &T, is_wider: bool| {
+            assert_eq!(wider(p, s), is_wider.then(|| s.clone()), "{p} {s}");
         };
         check(&T::Int32, &T::Int64, true);
         check(&T::Float32, &T::Float64, true);
@@ -145,5 +185,20 @@ mod tests {
         check(&T::Int64, &T::Int32, false);
         check(&T::Int64, &T::Utf8, false);
         check(&T::Int64, &T::Int64, false);
+    }
+
+    #[test]
+    fn members_are_widened_and_neither_lost_nor_added() {
+        let of = |fields: &[(&str, T, bool)]| T::Struct(schema(fields).fields().clone());
+        let promised = of(&[("a", T::Int32, true), ("b", T::Utf8, true)]);
+        let stored = of(&[("c", T::Boolean, true), ("a", T::Int64, true)]);
+        let wide = of(&[("a", T::Int64, true), ("b", T::Utf8, true)]);
+        assert_eq!(wider(&promised, &stored), Some(wide.clone()));
+        let list = |item: &T| T::new_list(item.clone(), true);
+        assert_eq!(wider(&list(&promised), &list(&stored)), Some(list(&wide)));
+        assert_eq!(wider(&of(&[("a", T::Int32, false)]), &of(&[("a", T::Int64, true)])), None, "nulls may be there");
+        assert_eq!(wider(&of(&[("a", T::Int32, true)]), &of(&[("a", T::Utf8, true)])), None);
+        assert_eq!(wider(&of(&[("d", T::Int32, true)]), &of(&[("a", T::Int64, true)])), None, "nothing in common");
+        assert_eq!(wider(&of(&[("d", T::Int32, false)]), &of(&[("a", T::Int64, true)])), None, "a member is missing");
     }
 }

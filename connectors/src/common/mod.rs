@@ -17,6 +17,7 @@ pub(crate) mod manifest;
 pub(crate) mod merge;
 pub(crate) mod plain;
 pub(crate) mod read_only;
+pub(crate) mod report;
 pub(crate) mod source;
 pub(crate) mod types;
 

@@ -6,7 +6,7 @@
 
 use std::sync::Arc;
 
-use arrow::datatypes::{DataType, Field, SchemaRef};
+use arrow::datatypes::{DataType, Field, FieldRef, Schema, SchemaRef};
 use bytes::Bytes;
 use datafusion::common::ScalarValue;
 use meshweave_contract::layout;
@@ -99,6 +99,12 @@ pub(crate) fn nothing_to_observe(kind: &Kind, port: &Port) -> Error {
         cause: None,
     }
     .into()
+}
+
+/// The stored columns that are promised.
+pub(crate) fn only(stored: &Schema, promised: &Schema) -> Schema {
+    let is_promised = |field: &&FieldRef| promised.field_with_name(field.name()).is_ok();
+    Schema::new(stored.fields().iter().filter(is_promised).cloned().collect::<Vec<_>>())
 }
 
 /// The files do not keep what the contract promises.

@@ -6,7 +6,8 @@
 //!   for objects of a log that names each of them once;
 //! - an ETag is the same with and without quotation marks: Azure's listings leave them out, its answers do not, and a condition
 //!   that a server is to understand has them;
-//! - a local file is looked at again after its bytes were read, since a file can change while it is being read.
+//! - a local file is looked at again after its bytes were read, through the handle that read them, since a file can change while it
+//!   is being read: all ranges are one request to the store, which does it.
 //!
 //! Start reading at [`Source::ranges`].
 
@@ -14,10 +15,11 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use bytes::Bytes;
+use futures::{StreamExt, TryStreamExt};
 use meshweave_engine::connect::Port;
-use meshweave_engine::storage::StoreId;
+use meshweave_engine::storage::{Ranges, StoreId};
 use meshweave_engine::{Error, Failure, QueryContext, Result};
-use object_store::{GetOptions, GetRange, ObjectMeta, ObjectStore, coalesce_ranges};
+use object_store::{GetOptions, GetRange, GetResultPayload, ObjectMeta, ObjectStore, coalesce_ranges};
 
 use super::storage_failure;
 
@@ -69,18 +71,33 @@ impl Source {
 
     /// Reads ranges of one pinned object; the answers are in the order of the ranges.
     ///
-    /// Cost: one request for ranges that lie close together; at most ten at a time.
+    /// Cost: one request for ranges that lie close together, at most ten at a time; one for all ranges of a local file.
     ///
     /// # Errors
     /// [`Failure::PinnedObjectChanged`] when the object is not the pinned one any more; [`Failure::Unavailable`] when the
     /// store does not answer.
     pub(crate) async fn ranges(&self, file: &ObjectMeta, ranges: &[Range<u64>]) -> Result<Vec<Bytes>> {
-        let gap = if self.is_local { 0 } else { REMOTE_GAP };
-        let bytes = coalesce_ranges(ranges, |range| self.fetch(file, range), gap).await?;
-        if self.is_local && !self.is_named_once {
-            self.look_again(file).await?;
+        if self.is_local {
+            return self.local(file, ranges).await;
         }
-        Ok(bytes)
+        coalesce_ranges(ranges, |range| self.fetch(file, range), REMOTE_GAP).await
+    }
+
+    async fn local(&self, file: &ObjectMeta, ranges: &[Range<u64>]) -> Result<Vec<Bytes>> {
+        let bounds = ranges.iter().map(|range| range.start).min().zip(ranges.iter().map(|range| range.end).max());
+        let Some((start, end)) = bounds else { return Ok(Vec::new()) };
+        let mut options = GetOptions { range: Some(GetRange::Bounded(start..end)), ..self.condition(file) };
+        options.extensions.insert(Ranges(ranges.into()));
+        let answer = self.store.get_opts(&file.location, options).await.map_err(|error| self.failure(file, error))?;
+        self.same(file, &answer.meta)?;
+        let GetResultPayload::Stream(chunks) = answer.payload else {
+            let message = "a store of local files gave one range where several were asked for".to_owned();
+            return Err(Failure::Internal { message, cause: None }.into());
+        };
+        let failed = |error| self.failure(file, error);
+        let bytes: Vec<Bytes> = chunks.map_err(failed).take(ranges.len() + 1).try_collect().await?;
+        let lengths = ranges.iter().map(|range| range.end - range.start);
+        if lengths.eq(bytes.iter().map(|bytes| bytes.len() as u64)) { Ok(bytes) } else { Err(self.changed(file)) }
     }
 
     async fn fetch(&self, file: &ObjectMeta, range: Range<u64>) -> Result<Bytes> {
@@ -90,13 +107,6 @@ impl Source {
         self.same(file, &answer.meta)?;
         let bytes = answer.bytes().await.map_err(|error| self.failure(file, error))?;
         if bytes.len() as u64 == length { Ok(bytes) } else { Err(self.changed(file)) }
-    }
-
-    /// Whether the object is still the pinned one.
-    async fn look_again(&self, file: &ObjectMeta) -> Result<()> {
-        let options = GetOptions { head: true, ..self.condition(file) };
-        let answer = self.store.get_opts(&file.location, options).await.map_err(|error| self.failure(file, error))?;
-        self.same(file, &answer.meta)
     }
 
     /// What a request says of the object that it means.

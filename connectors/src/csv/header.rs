@@ -9,8 +9,10 @@ use arrow::datatypes::Schema;
 use meshweave_contract::name::fold;
 use meshweave_engine::Result;
 
+use super::look::Seen;
 use super::records::Record;
 use crate::rows::place::Place;
+use crate::rows::watch::Watch;
 
 /// The fields of every record of a file.
 #[derive(Debug)]
@@ -56,6 +58,13 @@ impl Header {
     pub(super) fn by_position(promised: &Schema) -> Self {
         let width = promised.fields().len();
         Self { names: None, width, places: (0..width).map(Some).collect() }
+    }
+
+    /// The fields that hold no promised column and none of the folders, with what is to be seen of them.
+    pub(super) fn unnamed(&self, watch: &Watch) -> Vec<(usize, Seen)> {
+        let names = self.names.iter().flatten().enumerate();
+        let is_new = |index: usize, name: &str| !self.places.contains(&Some(index)) && !watch.folds_like_a_folder(name);
+        names.filter(|(i, name)| is_new(*i, name)).map(|(i, name)| (i, Seen::new(name.clone(), None))).collect()
     }
 
     /// Checks that a record has as many fields as it should.

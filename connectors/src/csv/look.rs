@@ -66,8 +66,15 @@ fn columns(header: &Header, promised: &Schema) -> Vec<Seen> {
     (0..header.width).map(column).collect()
 }
 
+/// The type that a value looks like.
+pub(super) fn looks_like(text: &str) -> DataType {
+    let mut seen = Seen::new(String::new(), None);
+    seen.add(text, false, "");
+    seen.field().data_type().clone()
+}
+
 /// What was seen of one column.
-struct Seen {
+pub(super) struct Seen {
     name: String,
     promise: Option<Promise>,
     guesses: Vec<Guess>,
@@ -126,14 +133,18 @@ impl Guess {
 }
 
 impl Seen {
-    fn new(name: String, promised: Option<&Field>) -> Self {
+    /// Nothing yet.
+    ///
+    /// - `name`: as the file spells it.
+    pub(super) fn new(name: String, promised: Option<&Field>) -> Self {
         let promise = promised
             .map(|field| Promise { field: field.clone(), column: Column::of(&field.clone().with_nullable(true)).ok() });
         let name = promise.as_ref().map_or(name, |promise| promise.field.name().clone());
         Self { name, promise, guesses: GUESSES.to_vec(), has_null: false, has_value: false }
     }
 
-    fn add(&mut self, text: &str, quoted: bool, null: &str) {
+    /// One more value.
+    pub(super) fn add(&mut self, text: &str, quoted: bool, null: &str) {
         let is_text = self.promise.as_ref().is_none_or(|promise| is_text(promise.field.data_type()));
         let nulls = Nulls { text: null, is_text };
         let Some(text) = nulls.value(text, quoted) else {
@@ -150,7 +161,8 @@ impl Seen {
         }
     }
 
-    fn field(self) -> Field {
+    /// What the column holds.
+    pub(super) fn field(self) -> Field {
         match self.promise {
             Some(Promise { field, column: Some(_) }) => {
                 let nullable = field.is_nullable() || self.has_null;

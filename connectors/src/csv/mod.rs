@@ -12,19 +12,21 @@ mod records;
 use std::sync::Arc;
 
 use arrow::array::RecordBatch;
-use arrow::datatypes::Schema;
+use arrow::datatypes::{DataType, Field, Schema};
 use meshweave_engine::Result;
 use meshweave_engine::settings::Limits;
-use meshweave_engine::types::logical_type;
 
 use self::header::Header;
+use self::look::{Seen, looks_like};
 use self::records::Records;
 use crate::common::kind::Kind;
 use crate::rows::RowFiles;
 use crate::rows::cells::{Cell, is_text};
 use crate::rows::format::{Filling, Look, RowFormat, Rows, Wanted, all_can_be_filled};
 use crate::rows::input::Input;
+use crate::rows::learnt::settled_field;
 use crate::rows::place::Place;
+use crate::rows::watch::Watch;
 
 /// What CSV files are called, and how they are named.
 const KIND: Kind = Kind { word: "csv", people: "CSV", endings: &[".csv"], may_be_packed: true };
@@ -54,15 +56,20 @@ impl RowFormat for Csv {
         let header = if wanted.rules.csv.header {
             match records.next()? {
                 Some(record) => Header::of(&record, promised, &place)?,
-                // A file without a record has no header either, and no rows.
-                None => Header::by_position(promised),
+                None => {
+                    // A file without a record has no header either, and no rows.
+                    wanted.watch.is_empty(&place)?;
+                    Header::by_position(promised)
+                }
             }
         } else {
             Header::by_position(promised)
         };
+        tell(&wanted.watch, &header, &place)?;
         let columns = wanted.projection.iter().map(|column| header.places[*column]).collect();
-        all_are_there(&header, promised, &place)?;
-        Ok(Box::new(CsvRows { records, place, header, columns, filling, null: wanted.rules.csv.null.clone() }))
+        let new = header.unnamed(&wanted.watch);
+        let (watch, null) = (wanted.watch, wanted.rules.csv.null.clone());
+        Ok(Box::new(CsvRows { records, place, header, columns, filling, null, watch, new }))
     }
 
     fn look(&self, input: Input, look: &Look) -> Result<Schema> {
@@ -70,16 +77,12 @@ impl RowFormat for Csv {
     }
 }
 
-/// A column that the file lacks is null in every row, where it may be.
-fn all_are_there(header: &Header, promised: &Schema, place: &Place) -> Result<()> {
-    let missing = promised.fields().iter().zip(&header.places).find(|(field, at)| at.is_none() && !field.is_nullable());
-    match missing {
-        None => Ok(()),
-        Some((field, _)) => {
-            let (name, data_type) = (field.name(), logical_type(field.data_type()));
-            Err(place.broken(&format!("lacks column \"{name}\" ({data_type}), which may not be null")))
-        }
-    }
+/// Tells which promised columns a file has, when its header says so.
+fn tell(watch: &Watch, header: &Header, place: &Place) -> Result<()> {
+    let Some(names) = &header.names else { return Ok(()) };
+    let held: Vec<bool> = header.places.iter().map(Option::is_some).collect();
+    let stored: Vec<Field> = names.iter().map(|name| Field::new(name, DataType::Null, true)).collect();
+    watch.holds(place, &held, &Schema::new(stored))
 }
 
 /// Which fields are null.
@@ -112,6 +115,9 @@ struct CsvRows {
     columns: Vec<Option<usize>>,
     filling: Filling,
     null: String,
+    watch: Arc<Watch>,
+    /// The fields that hold no promised column, until they were told.
+    new: Vec<(usize, Seen)>,
 }
 
 impl Rows for CsvRows {
@@ -123,14 +129,21 @@ impl Rows for CsvRows {
                 let is_text = is_text(self.filling.field(index).data_type());
                 let nulls = Nulls { text: &self.null, is_text };
                 let value = place.map(|place| record.field(place)).and_then(|(text, quoted)| nulls.value(text, quoted));
-                let cell = value.map_or(Cell::Null, cell);
-                if let Err(why) = self.filling.columns[index].push(cell) {
+                if let Err(why) = self.filling.columns[index].push(value.map_or(Cell::Null, cell)) {
+                    self.watch.value_is_refused(self.filling.field(index), value.map(looks_like));
                     let what = format!("column \"{}\" {why}", self.filling.field(index).name());
                     return Err(self.place.broken_line(record.line, &what));
                 }
             }
+            for (place, seen) in &mut self.new {
+                let (text, quoted) = record.field(*place);
+                seen.add(text, quoted, &self.null);
+            }
             self.filling.row_is_done(record.bytes());
         }
+        // The first rows show what the columns hold that nobody promised.
+        let new: Vec<Field> = self.new.drain(..).map(|(_, seen)| settled_field(seen.field())).collect();
+        self.watch.new_columns(&self.place, &new)?;
         self.filling.take(&self.place)
     }
 }

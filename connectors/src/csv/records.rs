@@ -140,7 +140,7 @@ impl Records {
         let mut is_quoted = false;
         let mut has_any = false;
         loop {
-            if self.text.len() > self.limit {
+            if self.text.len() + self.ends.len() > self.limit {
                 return Err(self.input.place().too_long(first_line, self.limit));
             }
             if self.at == self.end && !self.fill()? {

@@ -96,7 +96,7 @@ impl Seen {
 
     /// Adds a value; the error is the line of the first value of another type.
     fn add(&mut self, value: &RawValue, line: u64) -> Result<(), u64> {
-        let seen = type_of(value.get(), DEEPEST);
+        let seen = type_of(value.get());
         if seen == DataType::Null {
             return Ok(());
         }
@@ -130,20 +130,24 @@ impl Seen {
 }
 
 /// The type of a value; `Null` for null.
-fn type_of(json: &str, deepest: usize) -> DataType {
+pub(super) fn type_of(json: &str) -> DataType {
+    type_within(json, DEEPEST)
+}
+
+fn type_within(json: &str, deepest: usize) -> DataType {
     match json.as_bytes().first() {
         Some(b'"') => DataType::Utf8,
         Some(b't' | b'f') => DataType::Boolean,
         Some(b'[') if deepest > 0 => {
             let items: Vec<&RawValue> = serde_json::from_str(json).unwrap_or_default();
-            let types = items.iter().map(|item| type_of(item.get(), deepest - 1));
+            let types = items.iter().map(|item| type_within(item.get(), deepest - 1));
             let item = types.reduce(|one, other| both(&one, &other).unwrap_or(DataType::Utf8));
             DataType::List(Arc::new(Field::new_list_field(item.unwrap_or(DataType::Null), true)))
         }
         Some(b'{') if deepest > 0 => {
             let members = members(json).map_or_else(Vec::new, |members| members.0);
             let field = |(name, value): &(Cow<'_, str>, &RawValue)| {
-                Field::new(name.as_ref(), type_of(value.get(), deepest - 1), true)
+                Field::new(name.as_ref(), type_within(value.get(), deepest - 1), true)
             };
             DataType::Struct(members.iter().map(field).collect())
         }
@@ -155,7 +159,7 @@ fn type_of(json: &str, deepest: usize) -> DataType {
 }
 
 /// The type of which both are; none when there is none.
-fn both(one: &DataType, other: &DataType) -> Option<DataType> {
+pub(super) fn both(one: &DataType, other: &DataType) -> Option<DataType> {
     use DataType as T;
     Some(match (one, other) {
         (one, other) if one == other => one.clone(),

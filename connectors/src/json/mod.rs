@@ -6,6 +6,7 @@
 //! Start reading at [`connectors`].
 
 mod look;
+mod names;
 
 use std::sync::Arc;
 
@@ -14,14 +15,17 @@ use arrow::datatypes::Schema;
 use meshweave_engine::Result;
 use meshweave_engine::settings::Limits;
 
+use self::look::type_of;
+use self::names::Names;
 use crate::common::kind::Kind;
 use crate::rows::RowFiles;
 use crate::rows::cells::Cell;
 use crate::rows::format::{Filling, Look, RowFormat, Rows, Wanted, all_can_be_filled};
 use crate::rows::input::Input;
 use crate::rows::lines::Lines;
-use crate::rows::nested::{Members, Places, members};
+use crate::rows::nested::{Members, members};
 use crate::rows::place::Place;
+use crate::rows::watch::Watch;
 
 const ENDINGS: &[&str] = &[".json", ".jsonl", ".ndjson"];
 /// The words that contracts have for JSON lines.
@@ -54,8 +58,9 @@ impl RowFormat for JsonLines {
     fn rows(&self, input: Input, wanted: Wanted) -> Result<Box<dyn Rows>> {
         let place = input.place().clone();
         let filling = Filling::new(&wanted, &place)?;
-        let places = Places::of(wanted.schema().fields().iter().map(|field| field.name()));
-        Ok(Box::new(JsonRows { lines: Lines::new(input, wanted.rules.row_bytes), place, places, filling }))
+        let lines = Lines::new(input, wanted.rules.row_bytes);
+        let names = Names::of(&wanted);
+        Ok(Box::new(JsonRows { lines, place, names, filling, watch: wanted.watch, rows: 0 }))
     }
 
     fn look(&self, input: Input, look: &Look) -> Result<Schema> {
@@ -78,8 +83,10 @@ fn object<'t>(line: u64, text: &'t str, place: &Place) -> Result<Members<'t>> {
 struct JsonRows {
     lines: Lines,
     place: Place,
-    places: Places,
+    names: Names,
     filling: Filling,
+    watch: Arc<Watch>,
+    rows: u64,
 }
 
 impl Rows for JsonRows {
@@ -90,12 +97,14 @@ impl Rows for JsonRows {
                 continue;
             }
             let members = object(line, text, &self.place)?;
-            let values = self.places.values(&members);
+            let values = self.names.values(&members);
             let values =
                 values.map_err(|name| self.place.broken_line(line, &format!("has the member \"{name}\" twice")))?;
             for (index, value) in values.into_iter().enumerate() {
                 let is_missing = value.is_none();
                 if let Err(why) = self.filling.columns[index].push(value.map_or(Cell::Null, Cell::Json)) {
+                    let seen = value.filter(|value| value.get() != "null").map(|value| type_of(value.get()));
+                    self.watch.value_is_refused(self.filling.field(index), seen);
                     let name = self.filling.field(index).name();
                     let what = if is_missing {
                         format!("lacks column \"{name}\", which may not be null")
@@ -106,6 +115,14 @@ impl Rows for JsonRows {
                 }
             }
             self.filling.row_is_done(text.len());
+            self.rows += 1;
+        }
+        let is_end = !self.filling.is_full();
+        self.watch.new_columns(&self.place, &self.names.new_columns(is_end))?;
+        match (is_end, self.rows) {
+            (false, _) => {}
+            (true, 0) => self.watch.is_empty(&self.place)?,
+            (true, _) => self.watch.holds(&self.place, self.names.held(), &self.names.schema())?,
         }
         self.filling.take(&self.place)
     }

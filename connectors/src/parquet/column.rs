@@ -5,6 +5,7 @@
 //! Start reading at [`ColumnFacts::of`].
 
 use std::cmp::Ordering;
+use std::sync::OnceLock;
 
 use arrow::array::{Array, ArrayRef, BooleanArray, UInt64Array, new_null_array};
 use arrow::compute::{CastOptions, cast_with_options};
@@ -28,6 +29,8 @@ pub(crate) struct ColumnFacts {
     pub(crate) nulls: UInt64Array,
     mins_exact: BooleanArray,
     maxes_exact: BooleanArray,
+    /// Those of all row groups together, once somebody asked.
+    whole: OnceLock<ColumnStatistics>,
 }
 
 impl ColumnFacts {
@@ -52,6 +55,7 @@ impl ColumnFacts {
             nulls: UInt64Array::new_null(groups),
             mins_exact: inexact.clone(),
             maxes_exact: inexact,
+            whole: OnceLock::new(),
         }
     }
 
@@ -77,6 +81,7 @@ impl ColumnFacts {
             nulls: converter.row_group_null_counts(groups)?,
             mins_exact: exact(converter.row_group_is_min_value_exact(groups)?),
             maxes_exact: exact(converter.row_group_is_max_value_exact(groups)?),
+            whole: OnceLock::new(),
         })
     }
 
@@ -88,6 +93,14 @@ impl ColumnFacts {
     /// Nulls in all row groups; none when not all counts are known.
     pub(crate) fn null_count(&self) -> Option<u64> {
         (self.nulls.null_count() == 0).then(|| self.nulls.values().iter().sum())
+    }
+
+    /// The statistics of all row groups together; put together once.
+    ///
+    /// - `rows`: rows of every row group of the file.
+    pub(crate) fn whole(&self, rows: &[u64]) -> ColumnStatistics {
+        let all = || self.over(&(0..rows.len()).collect::<Vec<usize>>(), rows);
+        self.whole.get_or_init(all).clone()
     }
 
     /// The statistics of the chosen row groups together.

@@ -19,7 +19,7 @@ pub(crate) mod table;
 
 use std::sync::Arc;
 
-use arrow::datatypes::SchemaRef;
+use arrow::datatypes::{Schema, SchemaRef};
 use async_trait::async_trait;
 use futures::{FutureExt, StreamExt, TryStreamExt, stream};
 use meshweave_engine::connect::{AsOf, Capabilities, Connector, Observed, Opened, Pinned, Port};
@@ -57,16 +57,29 @@ impl Parquet {
         Self { footers, confirmed: Arc::new(Confirmed::new(limits.layout_cache.0)) }
     }
 
-    async fn observe(&self, ctx: &QueryContext, port: &Port, manifest: &Manifest) -> Result<Observed> {
+    /// Every file's footer, in the order of the manifest.
+    async fn all_footers(&self, ctx: &QueryContext, port: &Port, manifest: &Manifest) -> Result<Vec<Arc<Footer>>> {
         let source = Source::of(ctx, port);
         let asked: Vec<_> = manifest.files.iter().map(|file| self.footers.get(&source, file).boxed()).collect();
-        let footers: Vec<Arc<Footer>> = stream::iter(asked).buffered(FOOTERS_AT_A_TIME).try_collect().await?;
-        let mut merge = Merge::default();
-        for (file, footer) in manifest.files.iter().zip(&footers) {
-            merge
-                .add(file.location.as_ref(), &footer.schema)
-                .map_err(|message| plain::broken(port, message, Some("Files of one table hold the same columns.")))?;
-        }
+        stream::iter(asked).buffered(FOOTERS_AT_A_TIME).try_collect().await
+    }
+
+    /// The promised columns as stored; what nobody promised may differ from file to file.
+    async fn stored_as_promised(
+        &self,
+        ctx: &QueryContext,
+        port: &Port,
+        manifest: &Manifest,
+        promised: &SchemaRef,
+    ) -> Result<SchemaRef> {
+        let footers = self.all_footers(ctx, port, manifest).await?;
+        let merge = merged(port, manifest, footers.iter().map(|footer| plain::only(&footer.schema, promised)))?;
+        Ok(merge.finish(plain::partition_fields(port, manifest)).unwrap_or_else(|| Arc::clone(promised)))
+    }
+
+    async fn observe(&self, ctx: &QueryContext, port: &Port, manifest: &Manifest) -> Result<Observed> {
+        let footers = self.all_footers(ctx, port, manifest).await?;
+        let merge = merged(port, manifest, footers.iter().map(|footer| footer.schema.as_ref().clone()))?;
         let schema = match (merge.finish(plain::partition_fields(port, manifest)), &port.schema) {
             (Some(schema), _) => schema,
             (None, Some(promised)) => Arc::clone(promised),
@@ -80,6 +93,17 @@ impl Parquet {
             rows: Some(footers.iter().map(|footer| footer.rows()).sum()),
         })
     }
+}
+
+/// The columns of files as one.
+fn merged(port: &Port, manifest: &Manifest, schemas: impl Iterator<Item = Schema>) -> Result<Merge> {
+    let mut merge = Merge::default();
+    for (file, schema) in manifest.files.iter().zip(schemas) {
+        merge
+            .add(file.location.as_ref(), &schema)
+            .map_err(|message| plain::broken(port, message, Some("Files of one table hold the same columns.")))?;
+    }
+    Ok(merge)
 }
 
 #[async_trait]
@@ -109,7 +133,7 @@ impl Connector for Parquet {
         let schema: SchemaRef = match &port.schema {
             // Whoever widens must know every file's types before anything is planned.
             Some(schema) if ctx.drift.policy(&port.key) == DriftPolicy::Widen => {
-                let stored = ctx.bounded(self.observe(ctx, port, &manifest)).await?.schema;
+                let stored = ctx.bounded(self.stored_as_promised(ctx, port, &manifest, schema)).await?;
                 drift::widened(ctx, &port.key, schema, &stored)
             }
             Some(schema) => Arc::clone(schema),

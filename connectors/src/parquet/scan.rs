@@ -20,7 +20,7 @@ use datafusion::logical_expr::Expr;
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::empty::EmptyExec;
 use futures::{FutureExt, StreamExt, TryStreamExt, stream};
-use meshweave_engine::context::{Pushed, ScanReport};
+use meshweave_engine::context::Pushed;
 use parquet::file::metadata::RowGroupMetaData;
 
 use super::adapter::PromisedColumns;
@@ -36,6 +36,7 @@ use crate::common::filters::{Judged, judge};
 use crate::common::folders;
 use crate::common::hidden::Bounds;
 use crate::common::layout::{Share, partitions};
+use crate::common::report::Scan;
 
 /// Footers that are read at a time.
 const FOOTERS_AT_A_TIME: usize = 16;
@@ -72,7 +73,7 @@ impl ParquetTable {
         let limit = limit.filter(|_| is_exact);
         let projected = self.columns.projected(projection);
         if let Some(rows) = self.rows_to_count(&projected, filters) {
-            self.ctx.scans.add(self.report(&projected, judged, limit, &[], &[]));
+            self.ctx.scans.add(self.scan(&projected, limit).report(judged, 0, 0));
             return counted(rows, limit);
         }
 
@@ -83,7 +84,8 @@ impl ParquetTable {
             .map_err(datafusion::error::DataFusionError::from)?;
         let kept = self.surviving(&opened, &judged);
         let weights = self.weights(&kept, &projected, &judged);
-        self.ctx.scans.add(self.report(&projected, judged, limit, &kept, &weights));
+        let bytes = weights.iter().map(|(_, _, bytes)| bytes).sum();
+        self.ctx.scans.add(self.scan(&projected, limit).report(judged, kept.len(), bytes));
         if kept.is_empty() {
             let columns: Vec<Field> = projected.into_iter().cloned().collect();
             return Ok(Arc::new(EmptyExec::new(Arc::new(Schema::new(columns)))));
@@ -223,28 +225,8 @@ impl ParquetTable {
         weights
     }
 
-    fn report(
-        &self,
-        projected: &[&Field],
-        judged: Vec<Judged>,
-        limit: Option<usize>,
-        kept: &[Kept<'_>],
-        weights: &[(usize, usize, u64)],
-    ) -> ScanReport {
-        ScanReport {
-            product: self.identity.key.clone(),
-            domain: self.identity.domain.clone(),
-            connector: self.identity.connector,
-            version: self.identity.version.clone(),
-            files_total: self.files.len() as u64,
-            files_kept: kept.len() as u64,
-            bytes_total: self.files.iter().map(|file| file.meta.size).sum(),
-            bytes_kept: weights.iter().map(|(_, _, bytes)| bytes).sum(),
-            columns: projected.iter().map(|field| field.name().clone()).collect(),
-            columns_total: self.columns.schema.fields().len(),
-            predicates: judged.into_iter().map(|predicate| (predicate.text, predicate.pushed, predicate.why)).collect(),
-            limit,
-        }
+    fn scan<'a>(&'a self, projected: &'a [&'a Field], limit: Option<usize>) -> Scan<'a> {
+        Scan { identity: &self.identity, columns: &self.columns, files: &self.files, projected, limit }
     }
 
     fn node(

@@ -1,6 +1,7 @@
 //! What is known of the rows of a scan before it runs: row counts, bounds and nulls, in the order of the scan's columns.
 //!
-//! Only columns that the scan gives are looked at; the rest is unknown.
+//! Only columns that the scan gives are looked at; the rest is unknown. Sizes are told as DataFusion tells those of its own Parquet
+//! tables, column by column and none for the table: its joins choose their sides and their shape by them, and by rows where a size is unknown.
 //!
 //! Start reading at [`of_table`].
 
@@ -27,30 +28,37 @@ pub(crate) fn of_part(columns: &Columns, part: &Part<'_>, projected: &[&Field]) 
     let rows: u64 = part.groups.iter().map(|group| all[*group]).sum();
     let is_wanted = |field: &Field| projected.iter().any(|wanted| wanted.name() == field.name());
     let stored = columns.file_schema.fields().iter().map(|field| {
-        if is_wanted(field) {
-            part.footer.column(field).over(part.groups, &all)
-        } else {
-            ColumnStatistics::new_unknown()
+        if !is_wanted(field) {
+            return ColumnStatistics::new_unknown();
         }
+        let facts = part.footer.column(field);
+        let known = if part.groups.len() == all.len() { facts.whole(&all) } else { facts.over(part.groups, &all) };
+        known.with_byte_size(byte_size(part, field, rows))
     });
     let folders = part.values.iter().map(|value| of_value(value, rows));
     Statistics {
         num_rows: Precision::Exact(count(rows)),
-        total_byte_size: Precision::Inexact(count(unpacked_bytes(part, projected))),
+        total_byte_size: Precision::Absent,
         column_statistics: stored.chain(folders).collect(),
     }
 }
 
-/// Bytes of the projected columns once they are unpacked.
-fn unpacked_bytes(part: &Part<'_>, projected: &[&Field]) -> u64 {
+/// Bytes of a column in memory: exact where every value takes as many, else about as many as it takes unpacked in the file.
+fn byte_size(part: &Part<'_>, field: &Field, rows: u64) -> Precision<usize> {
+    if let Some(width) = field.data_type().primitive_width() {
+        return Precision::Exact(count(rows).saturating_mul(width));
+    }
     let descriptor = part.footer.metadata.file_metadata().schema_descr();
-    let is_wanted = |leaf: usize| projected.iter().any(|field| field.name() == descriptor.get_column_root(leaf).name());
-    let wanted: Vec<usize> = (0..descriptor.num_columns()).filter(|leaf| is_wanted(*leaf)).collect();
+    let leaves: Vec<usize> =
+        (0..descriptor.num_columns()).filter(|leaf| descriptor.get_column_root(*leaf).name() == field.name()).collect();
+    if leaves.is_empty() {
+        return Precision::Absent;
+    }
     let bytes = |group: &usize| -> u64 {
         let group = part.footer.metadata.row_group(*group);
-        wanted.iter().map(|leaf| u64::try_from(group.column(*leaf).uncompressed_size()).unwrap_or(0)).sum()
+        leaves.iter().map(|leaf| u64::try_from(group.column(*leaf).uncompressed_size()).unwrap_or(0)).sum()
     };
-    part.groups.iter().map(bytes).sum()
+    Precision::Inexact(count(part.groups.iter().map(bytes).sum()))
 }
 
 fn of_value(value: &ScalarValue, rows: u64) -> ColumnStatistics {
@@ -78,7 +86,7 @@ pub(crate) fn of_table(columns: &Columns, parts: &[Part<'_>], projected: &[&Fiel
     let width = columns.scanned.table_schema().fields().len();
     Statistics {
         num_rows: each.iter().fold(Precision::Exact(0), |sum, part| sum.add(&part.num_rows)),
-        total_byte_size: each.iter().fold(Precision::Inexact(0), |sum, part| sum.add(&part.total_byte_size)),
+        total_byte_size: Precision::Absent,
         column_statistics: (0..width).map(|column| together(&each, column)).collect(),
     }
 }
@@ -94,8 +102,10 @@ fn together(parts: &[Statistics], column: usize) -> ColumnStatistics {
         };
         parts.iter().filter(is_filled).map(|part| &part.column_statistics[column])
     };
+    let sizes = parts.iter().map(|part| &part.column_statistics[column].byte_size);
     ColumnStatistics {
         null_count: nulls,
+        byte_size: sizes.fold(Precision::Exact(0), |sum, bytes| sum.add(bytes)),
         min_value: fold(filled().map(|c| &c.min_value), Precision::min),
         max_value: fold(filled().map(|c| &c.max_value), Precision::max),
         ..ColumnStatistics::new_unknown()

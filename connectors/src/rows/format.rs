@@ -15,6 +15,7 @@ use meshweave_engine::Result;
 use super::cells::Column;
 use super::input::Input;
 use super::place::Place;
+use super::watch::Watch;
 use crate::common::kind::Kind;
 
 /// Bytes of rows that one batch holds at most, before the last row.
@@ -61,6 +62,8 @@ pub(crate) struct Rules {
     pub(crate) file_schema: SchemaRef,
     /// The largest row, bytes.
     pub(crate) row_bytes: usize,
+    /// The largest block, bytes, packed or not.
+    pub(crate) block_bytes: usize,
 }
 
 /// What is wanted of a file.
@@ -68,6 +71,8 @@ pub(crate) struct Rules {
 pub(crate) struct Wanted {
     /// What holds for every file of the table.
     pub(crate) rules: Arc<Rules>,
+    /// Who hears how its files differ from it.
+    pub(crate) watch: Arc<Watch>,
     /// Which of the columns, in this order.
     pub(crate) projection: Vec<usize>,
     /// Rows of a batch, at most.

@@ -39,10 +39,15 @@ pub(crate) fn settled(data_type: &DataType) -> DataType {
     }
 }
 
+/// A column with the type that it gets in the end.
+pub(crate) fn settled_field(field: Field) -> Field {
+    let data_type = settled(field.data_type());
+    field.with_data_type(data_type)
+}
+
 /// The columns with the types that they get in the end.
 pub(super) fn all_settled(schema: &Schema) -> Schema {
-    let field = |field: &FieldRef| field.as_ref().clone().with_data_type(settled(field.data_type()));
-    Schema::new(schema.fields().iter().map(field).collect::<Fields>())
+    Schema::new(schema.fields().iter().map(|field| settled_field(field.as_ref().clone())).collect::<Fields>())
 }
 
 #[cfg(test)]

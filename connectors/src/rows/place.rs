@@ -24,6 +24,11 @@ impl Place {
         Self { product: product.into(), path: path.into() }
     }
 
+    /// The path of the file in its store.
+    pub(crate) fn path(&self) -> &str {
+        &self.path
+    }
+
     /// The file as a whole is not what its contract says.
     pub(crate) fn broken(&self, what: &str) -> Error {
         self.contract_broken(format!("\"{}\" {what}", self.path), MEND)
@@ -57,6 +62,18 @@ impl Place {
                 self.path, self.product
             ),
             hint: Some("Look for a quote that is never closed, or raise `limits.row_size`.".to_owned()),
+        }
+        .into()
+    }
+
+    /// A block of an Avro file is larger than the settings allow.
+    pub(crate) fn too_large_a_block(&self, limit: usize) -> Error {
+        Failure::Exhausted {
+            message: format!(
+                "\"{}\" of {} has a block that is larger than the {limit} bytes a block may have",
+                self.path, self.product
+            ),
+            hint: Some("Write smaller blocks, or raise `limits.avro_block`.".to_owned()),
         }
         .into()
     }

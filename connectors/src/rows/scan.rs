@@ -17,14 +17,16 @@ use datafusion::error::Result;
 use datafusion::logical_expr::Expr;
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::empty::EmptyExec;
-use meshweave_engine::context::{Pushed, ScanReport};
+use meshweave_engine::context::Pushed;
 
 use super::source::RowSource;
 use super::table::RowTable;
+use super::watch::{Promise, Watch};
 use crate::common::columns::TableFile;
 use crate::common::filters::{Judged, judge_without_statistics};
 use crate::common::folders;
 use crate::common::layout::partitions;
+use crate::common::report::Scan;
 
 impl RowTable {
     /// Plans one scan; no storage is read.
@@ -53,35 +55,15 @@ impl RowTable {
         let projected = self.columns.projected(projection);
         let fitting = folders::fitting(&self.columns, &self.files, &judged)?;
         let kept = hidden.fitting(fitting, &judged, |_, _| hidden.is_trusted());
-        self.ctx.scans.add(self.report(&projected, judged, limit, &kept));
+        let bytes = kept.iter().map(|file| file.meta.size).sum();
+        let (identity, columns, files) = (&self.identity, &self.columns, &self.files);
+        let scan = Scan { identity, columns, files, projected: &projected, limit };
+        self.ctx.scans.add(scan.report(judged, kept.len(), bytes));
         if kept.is_empty() {
             let columns: Vec<Field> = projected.into_iter().cloned().collect();
             return Ok(Arc::new(EmptyExec::new(Arc::new(Schema::new(columns)))));
         }
         self.node(state, &projected, limit, &kept)
-    }
-
-    fn report(
-        &self,
-        projected: &[&Field],
-        judged: Vec<Judged>,
-        limit: Option<usize>,
-        kept: &[&TableFile],
-    ) -> ScanReport {
-        ScanReport {
-            product: self.identity.key.clone(),
-            domain: self.identity.domain.clone(),
-            connector: self.identity.connector,
-            version: self.identity.version.clone(),
-            files_total: self.files.len() as u64,
-            files_kept: kept.len() as u64,
-            bytes_total: self.files.iter().map(|file| file.meta.size).sum(),
-            bytes_kept: kept.iter().map(|file| file.meta.size).sum(),
-            columns: projected.iter().map(|field| field.name().clone()).collect(),
-            columns_total: self.columns.schema.fields().len(),
-            predicates: judged.into_iter().map(|predicate| (predicate.text, predicate.pushed, predicate.why)).collect(),
-            limit,
-        }
     }
 
     fn node(
@@ -100,10 +82,18 @@ impl RowTable {
             total_byte_size: Precision::Inexact(usize::try_from(bytes).unwrap_or(usize::MAX)),
             ..Statistics::new_unknown(self.columns.scanned.table_schema())
         };
+        let promise = Promise {
+            ctx: self.ctx.clone(),
+            key: self.identity.key.clone(),
+            columns: Arc::clone(&self.columns.file_schema),
+            folders: self.columns.partition_names(),
+            files: kept.len(),
+            are_all: kept.len() == self.files.len(),
+        };
         let source = RowSource::new(
             Arc::clone(&self.format),
             self.source.clone(),
-            Arc::clone(&self.rules),
+            (Arc::clone(&self.rules), Arc::new(Watch::new(promise))),
             self.columns.scanned.clone(),
             state.config().batch_size(),
         );

@@ -23,6 +23,7 @@ use object_store::ObjectStore;
 
 use super::format::{RowFormat, Rules, Wanted};
 use super::stream;
+use super::watch::Watch;
 use crate::common::source::Source;
 
 /// The files of one table, and which of their columns are read.
@@ -31,6 +32,7 @@ pub(super) struct RowSource {
     format: Arc<dyn RowFormat>,
     source: Source,
     rules: Arc<Rules>,
+    watch: Arc<Watch>,
     table: TableSchema,
     projection: SplitProjection,
     batch_rows: usize,
@@ -41,16 +43,18 @@ impl RowSource {
     /// All columns of a table.
     ///
     /// - `table`: the columns of `rules`, then those of folders.
+    /// - `rules`, `watch`: what holds for every file, and who hears how they differ from it.
     /// - `batch_rows`: rows of a batch, until DataFusion says another number.
     pub(super) fn new(
         format: Arc<dyn RowFormat>,
         source: Source,
-        rules: Arc<Rules>,
+        (rules, watch): (Arc<Rules>, Arc<Watch>),
         table: TableSchema,
         batch_rows: usize,
     ) -> Self {
         let projection = SplitProjection::unprojected(&table);
-        Self { format, source, rules, table, projection, batch_rows, metrics: ExecutionPlanMetricsSet::new() }
+        let metrics = ExecutionPlanMetricsSet::new();
+        Self { format, source, rules, watch, table, projection, batch_rows, metrics }
     }
 }
 
@@ -63,6 +67,7 @@ impl FileSource for RowSource {
     ) -> Result<Arc<dyn FileOpener>> {
         let wanted = Wanted {
             rules: Arc::clone(&self.rules),
+            watch: Arc::clone(&self.watch),
             projection: self.projection.file_indices.clone(),
             batch_rows: self.batch_rows,
         };

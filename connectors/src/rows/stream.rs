@@ -12,17 +12,17 @@ use datafusion::error::DataFusionError;
 use futures::stream::{self, BoxStream, StreamExt};
 use meshweave_engine::{Error, Result};
 use object_store::ObjectMeta;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 
 use super::format::{RowFormat, Wanted};
-use super::input;
+use super::{input, thread};
 use crate::common::source::Source;
 
 /// A file that is being read.
 struct Reading {
     path: String,
     batches: mpsc::Receiver<RecordBatch>,
-    parsing: Option<SpawnedTask<Result<()>>>,
+    parsing: Option<Result<oneshot::Receiver<Result<()>>>>,
     _fetching: SpawnedTask<()>,
 }
 
@@ -37,7 +37,7 @@ pub(super) fn batches(
     let packing = format.kind().packing(&path);
     let (input, fetching) = input::open(source, file, packing);
     let (sender, batches) = mpsc::channel(1);
-    let parsing = SpawnedTask::spawn_blocking(move || -> Result<()> {
+    let parsing = thread::run(move || -> Result<()> {
         let mut rows = format.rows(input, wanted)?;
         while let Some(batch) = rows.next()? {
             if sender.blocking_send(batch).is_err() {
@@ -55,7 +55,10 @@ impl Reading {
         if let Some(batch) = self.batches.recv().await {
             return Some((Ok(batch), self));
         }
-        let ended = self.parsing.take()?.join().await;
+        let ended = match self.parsing.take()? {
+            Ok(parsing) => parsing.await,
+            Err(error) => Ok(Err(error)),
+        };
         let error = match ended {
             Ok(Ok(())) => return None,
             Ok(Err(error)) => error,

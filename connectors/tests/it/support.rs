@@ -1,5 +1,6 @@
 //! Ports, stores and files for the tests.
 
+use std::path::Path as FilePath;
 use std::sync::Arc;
 
 use arrow::array::{Int64Array, RecordBatch};
@@ -9,13 +10,13 @@ use bytes::Bytes;
 use meshweave_connectors::conformance::{Fixture, NewTable, Reading, WatchedStore, rows_of};
 use meshweave_connectors::parquet::Parquet;
 use meshweave_contract::model::StorageSpec;
-use meshweave_contract::name::{ProductId, ProductName, TableName};
+use meshweave_contract::name::{DomainName, ProductId, ProductName, TableName};
 use meshweave_engine::connect::{AsOf, Connector, Port};
 use meshweave_engine::settings::Settings;
-use meshweave_engine::storage::{Location, StoreId};
+use meshweave_engine::storage::{DomainStorage, Location, StorageContext, StoreId};
 use meshweave_engine::{Failure, QueryContext};
-use object_store::local::LocalFileSystem;
 use object_store::path::Path;
+use object_store::prefix::PrefixStore;
 use object_store::{ObjectStore, ObjectStoreExt};
 use parquet::arrow::ArrowWriter;
 use parquet::basic::Compression;
@@ -27,6 +28,15 @@ pub(crate) use meshweave_connectors::conformance::context;
 /// A connector with the default settings.
 pub(crate) fn connector() -> Parquet {
     Parquet::new(&Settings::default().limits)
+}
+
+/// A local folder as its domain reaches it; paths begin in the folder.
+pub(crate) fn local_store(folder: &FilePath) -> Arc<dyn ObjectStore> {
+    let context = StorageContext::new(folder.canonicalize().unwrap(), &Settings::default());
+    let domain = DomainName::new("shop").unwrap();
+    let storage = DomainStorage::local(domain, &["file://./"], &context).unwrap();
+    let root = storage.locate("file://./").unwrap();
+    Arc::new(PrefixStore::new(root.store, root.path))
 }
 
 /// The identity of a store behind a server; real ones have 16 digits.
@@ -167,7 +177,7 @@ impl FileFixture {
         match &self.place {
             Place::Store(store) => (Arc::clone(store), "remote"),
             Place::Remote(_, store) => (Arc::clone(store), SERVER),
-            Place::Local(folder) => (Arc::new(LocalFileSystem::new_with_prefix(folder.path()).unwrap()), "local"),
+            Place::Local(folder) => (local_store(folder.path()), "local"),
         }
     }
 

@@ -152,15 +152,16 @@ impl BucketStore {
         let announced = Head { version: look.version, content: look.found.content, pending, ..look.head };
         let announced = announced.signed();
         let state = self.heads.replace(&announced, &look.state).await?.ok_or_else(conflict)?;
-        let made = self.make(&files, conflict).await;
-        let done = match made {
+        let (made, done) = self.make(&files, conflict).await;
+        let done = match done {
             Ok(()) => self.commit(&announced, &state, conflict).await,
             Err(error) => Err(error),
         };
         match done {
             Ok(version) => Ok(version),
             Err(error) => {
-                self.take_back(&announced, &state).await;
+                // What lay there before is not ours, whatever it holds.
+                self.take_back(&announced, &state, &announced.pending[..made]).await;
                 Err(error)
             }
         }
@@ -178,7 +179,7 @@ impl BucketStore {
             match &watched {
                 Some((state, since)) if *state == look.state => {
                     if since.elapsed() >= self.patience {
-                        self.take_back(&look.head, &look.state).await;
+                        self.take_back(&look.head, &look.state, &look.head.pending).await;
                     }
                 }
                 _ => watched = Some((look.state, Instant::now())),
@@ -189,14 +190,24 @@ impl BucketStore {
         Err(Failure::Unavailable { what: self.describe(), message, cause: None }.into())
     }
 
-    /// Makes the objects; the last one is what makes the others count.
-    async fn make(&self, files: &[Written], conflict: impl Fn() -> Error) -> Result<()> {
-        for file in files {
-            if !self.heads.create(&file.path, file.bytes.clone()).await? {
-                return Err(conflict());
+    /// Makes the objects; the last one is what makes the others count. Gives how many of them may be ours.
+    ///
+    /// It stops long before somebody else may take the announcement for that of a dead writer.
+    async fn make(&self, files: &[Written], conflict: impl Fn() -> Error) -> (usize, Result<()>) {
+        let begun = Instant::now();
+        for (made, file) in files.iter().enumerate() {
+            if begun.elapsed() > self.patience / 2 {
+                let message = "writing to it takes too long".to_owned();
+                return (made, Err(Failure::Unavailable { what: self.describe(), message, cause: None }.into()));
+            }
+            match self.heads.create(&file.path, file.bytes.clone()).await {
+                Ok(true) => {}
+                Ok(false) => return (made, Err(conflict())),
+                // Nobody said whether it was made.
+                Err(error) => return (made + 1, Err(error)),
             }
         }
-        Ok(())
+        (files.len(), Ok(()))
     }
 
     /// Takes the announcement away: from here on the objects count.
@@ -220,10 +231,20 @@ impl BucketStore {
         Ok(done.version)
     }
 
-    /// Removes the objects that were announced, as far as they are still what was announced, then the announcement.
-    async fn take_back(&self, announced: &Head, state: &State) {
+    /// Removes objects that were announced, as far as they are still what was announced, then the announcement.
+    ///
+    /// An announcement that does not stand any more was taken back by somebody else: what lies there now is theirs.
+    async fn take_back(&self, announced: &Head, state: &State, objects: &[Announced]) {
+        match self.heads.get().await {
+            Ok((now, _)) if now == *announced => {}
+            Ok(_) => return,
+            Err(error) => {
+                tracing::warn!(error = %error.report(), "a refused registration is left to the next writer, who takes it back");
+                return;
+            }
+        }
         let mut clean = true;
-        for object in &announced.pending {
+        for object in objects {
             if let Err(error) = self.heads.remove(object).await {
                 tracing::warn!(object = object.path, error = %error.report(), "an object of a refused registration was kept");
                 clean = false;

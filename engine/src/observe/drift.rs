@@ -1,66 +1,47 @@
 //! `mesh.drift`: where stored columns were found to differ from those of a contract.
 //!
-//! Holds always: a caller sees the drift of products that the caller may find.
+//! Holds always: a caller sees the drift of the product versions that the caller may find.
 //!
-//! Start reading at [`DriftTable`].
+//! Start reading at [`DriftRows`].
 
-use std::collections::HashSet;
+use std::collections::HashMap;
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, Int64Array, RecordBatch, StringArray, TimestampMicrosecondArray};
-use arrow::datatypes::SchemaRef;
+use arrow::array::{ArrayRef, Int64Array, StringArray, TimestampMicrosecondArray};
 use async_trait::async_trait;
-use datafusion::catalog::{MemTable, Session, TableProvider};
-use datafusion::error::{DataFusionError, Result as DfResult};
-use datafusion::logical_expr::{Expr, TableType};
-use datafusion::physical_plan::ExecutionPlan;
 
 use super::log::QueryLog;
-use crate::catalog::system;
+use super::table::Logged;
+use crate::error::Result;
 use crate::state::DriftRecord;
 
-/// The drift that a caller may see, read when a scan is planned.
+/// The drift that a caller may see.
 #[derive(Debug)]
-pub(crate) struct DriftTable {
-    log: Arc<QueryLog>,
-    schema: SchemaRef,
-    visible: HashSet<String>,
+pub(crate) struct DriftRows {
+    /// For each `domain.product`, its versions in the catalog, and whether the caller may find each.
+    pub(crate) versions: HashMap<String, HashMap<String, bool>>,
 }
 
-impl DriftTable {
-    /// - `visible`: the products that the caller may find, `domain.product`.
-    pub(crate) fn new(log: &Arc<QueryLog>, visible: HashSet<String>) -> Self {
-        let schema = system::schema_of(&system::columns("drift").unwrap_or_default());
-        Self { log: Arc::clone(log), schema, visible }
+impl DriftRows {
+    /// A version that the catalog no longer has is seen by whoever may find all that are left.
+    fn sees(&self, row: &DriftRecord) -> bool {
+        let Some(versions) = self.versions.get(&row.product) else { return false };
+        versions.get(&row.version).copied().unwrap_or_else(|| versions.values().all(|may| *may))
     }
 }
 
 #[async_trait]
-impl TableProvider for DriftTable {
-    fn schema(&self) -> SchemaRef {
-        Arc::clone(&self.schema)
-    }
+impl Logged for DriftRows {
+    const NAME: &'static str = "drift";
 
-    fn table_type(&self) -> TableType {
-        TableType::Base
-    }
-
-    async fn scan(
-        &self,
-        session: &dyn Session,
-        projection: Option<&Vec<usize>>,
-        _: &[Expr],
-        limit: Option<usize>,
-    ) -> DfResult<Arc<dyn ExecutionPlan>> {
-        let mut rows = self.log.drift().await.map_err(DataFusionError::from)?;
-        rows.retain(|row| self.visible.contains(&row.product));
-        let rows = RecordBatch::try_new(Arc::clone(&self.schema), arrays(&rows))?;
-        MemTable::try_new(Arc::clone(&self.schema), vec![vec![rows]])?.scan(session, projection, &[], limit).await
+    async fn arrays(&self, log: &QueryLog) -> Result<Vec<ArrayRef>> {
+        let mut rows = log.drift().await?;
+        rows.retain(|row| self.sees(row));
+        Ok(columns(&rows))
     }
 }
 
-/// The columns, in the order of [`system::columns`].
-fn arrays(rows: &[DriftRecord]) -> Vec<ArrayRef> {
+fn columns(rows: &[DriftRecord]) -> Vec<ArrayRef> {
     let text =
         |of: fn(&DriftRecord) -> Option<&str>| -> ArrayRef { Arc::new(rows.iter().map(of).collect::<StringArray>()) };
     let time = |of: fn(&DriftRecord) -> i64| -> ArrayRef {
@@ -81,4 +62,30 @@ fn arrays(rows: &[DriftRecord]) -> Vec<ArrayRef> {
         text(|row| Some(&row.done)),
         Arc::new(rows.iter().map(|row| Some(row.queries)).collect::<Int64Array>()),
     ]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_version_that_may_not_be_found_has_no_drift() {
+        let versions = |list: &[(&str, bool)]| list.iter().map(|(v, may)| ((*v).to_owned(), *may)).collect();
+        let rows = DriftRows {
+            versions: [
+                ("shop.orders".to_owned(), versions(&[("1.0.0", true), ("2.0.0", false)])),
+                ("shop.open".to_owned(), versions(&[("1.0.0", true)])),
+            ]
+            .into(),
+        };
+        let check = |product: &str, version: &str, expected| {
+            let row = DriftRecord { product: product.into(), version: version.into(), ..DriftRecord::default() };
+            assert_eq!(rows.sees(&row), expected, "{product} {version}");
+        };
+        check("shop.orders", "1.0.0", true);
+        check("shop.orders", "2.0.0", false);
+        check("shop.orders", "0.9.0", false);
+        check("shop.open", "0.9.0", true);
+        check("shop.gone", "1.0.0", false);
+    }
 }

@@ -8,8 +8,8 @@
 //! Start reading at [`Metrics`].
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use parking_lot::RwLock;
@@ -46,6 +46,8 @@ pub struct Metrics {
     pub traffic: Arc<Traffic>,
     /// Records of queries that could not be kept.
     pub records_lost: Counter,
+    /// Log lines that were lost, counted by whoever writes the log of the process; not set when nobody counts.
+    pub log_lines_lost: OnceLock<Arc<Counter>>,
     /// What the door has open.
     pub door: Arc<DoorMetrics>,
 }

@@ -12,5 +12,6 @@ pub(crate) mod drift;
 pub(crate) mod live;
 pub(crate) mod log;
 pub mod metrics;
+pub(crate) mod queries;
 pub(crate) mod record;
 pub(crate) mod table;

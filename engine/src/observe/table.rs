@@ -1,13 +1,13 @@
-//! `mesh.queries`: the query log as a table, the queries that run or wait now first.
+//! A part of the log as a system table, read when a scan is planned.
 //!
-//! Holds always: a caller sees own queries, and those that read a product of the caller's teams; of the latter who asked and
-//! what it cost, without what would tell of other products: the statement, the error, their names and versions.
+//! Holds always: what a caller may not see is left out before anything is planned over it.
 //!
-//! Start reading at [`Queries`].
+//! Start reading at [`Logged`].
 
+use std::fmt;
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, Float64Array, Int64Array, RecordBatch, StringArray, TimestampMicrosecondArray};
+use arrow::array::{ArrayRef, RecordBatch};
 use arrow::datatypes::SchemaRef;
 use async_trait::async_trait;
 use datafusion::catalog::{MemTable, Session, TableProvider};
@@ -17,28 +17,36 @@ use datafusion::physical_plan::ExecutionPlan;
 
 use super::log::QueryLog;
 use crate::catalog::system;
-use crate::state::{LoggedQuery, product_of};
-use crate::version::VersionVector;
+use crate::error::Result;
 
-/// The queries that a caller may see, read when a scan is planned.
-#[derive(Debug)]
-pub(crate) struct Queries {
-    log: Arc<QueryLog>,
-    schema: SchemaRef,
-    principal: String,
-    owned: Vec<String>,
+/// The rows of one system table that one caller may see.
+#[async_trait]
+pub(crate) trait Logged: fmt::Debug + Send + Sync + 'static {
+    /// The table's name in `mesh`.
+    const NAME: &'static str;
+
+    /// The columns, in the order of [`system::columns`], as the log has them now.
+    async fn arrays(&self, log: &QueryLog) -> Result<Vec<ArrayRef>>;
 }
 
-impl Queries {
-    /// - `owned`: the products of the caller's teams, `domain.product`.
-    pub(crate) fn new(log: &Arc<QueryLog>, principal: &str, owned: Vec<String>) -> Self {
-        let schema = system::schema_of(&system::columns("queries").unwrap_or_default());
-        Self { log: Arc::clone(log), schema, principal: principal.to_owned(), owned }
+/// A system table over the log.
+#[derive(Debug)]
+pub(crate) struct LogTable<T> {
+    log: Arc<QueryLog>,
+    schema: SchemaRef,
+    rows: T,
+}
+
+impl<T: Logged> LogTable<T> {
+    /// The rows of `log` that `rows` lets through.
+    pub(crate) fn new(log: &Arc<QueryLog>, rows: T) -> Self {
+        let schema = system::schema_of(&system::columns(T::NAME).unwrap_or_default());
+        Self { log: Arc::clone(log), schema, rows }
     }
 }
 
 #[async_trait]
-impl TableProvider for Queries {
+impl<T: Logged> TableProvider for LogTable<T> {
     fn schema(&self) -> SchemaRef {
         Arc::clone(&self.schema)
     }
@@ -54,58 +62,8 @@ impl TableProvider for Queries {
         _: &[Expr],
         limit: Option<usize>,
     ) -> DfResult<Arc<dyn ExecutionPlan>> {
-        let rows = self.log.queries(&self.principal, &self.owned).await.map_err(DataFusionError::from)?;
-        let rows = RecordBatch::try_new(Arc::clone(&self.schema), self.arrays(&rows))?;
+        let arrays = self.rows.arrays(&self.log).await.map_err(DataFusionError::from)?;
+        let rows = RecordBatch::try_new(Arc::clone(&self.schema), arrays)?;
         MemTable::try_new(Arc::clone(&self.schema), vec![vec![rows]])?.scan(session, projection, &[], limit).await
-    }
-}
-
-impl Queries {
-    /// The columns, in the order of [`system::columns`].
-    fn arrays(&self, rows: &[LoggedQuery]) -> Vec<ArrayRef> {
-        let own = |row: &LoggedQuery| row.principal == self.principal;
-        let text = |of: fn(&LoggedQuery) -> Option<&str>| -> ArrayRef {
-            Arc::new(rows.iter().map(of).collect::<StringArray>())
-        };
-        let own_text = |of: fn(&LoggedQuery) -> Option<&str>| -> ArrayRef {
-            Arc::new(rows.iter().map(|row| of(row).filter(|_| own(row))).collect::<StringArray>())
-        };
-        let count = |of: fn(&LoggedQuery) -> i64| -> ArrayRef { Arc::new(rows.iter().map(of).collect::<Int64Array>()) };
-        let started = TimestampMicrosecondArray::from_iter_values(rows.iter().map(|row| row.started_at));
-        let versions: Vec<VersionVector> = rows.iter().map(|row| self.versions(row)).collect();
-        let products = versions.iter().map(|v| v.products.keys().map(String::as_str).collect::<Vec<_>>().join(","));
-        let told = versions.iter().map(|v| serde_json::to_string(v).ok());
-        vec![
-            text(|row| Some(&row.query_id)),
-            Arc::new(started.with_timezone("UTC")),
-            Arc::new(rows.iter().map(|row| row.duration.as_secs_f64() * 1e3).collect::<Float64Array>()),
-            text(|row| Some(&row.principal)),
-            text(|row| row.purpose.as_deref()),
-            own_text(|row| Some(&row.statement)),
-            Arc::new(products.map(Some).collect::<StringArray>()),
-            Arc::new(told.collect::<StringArray>()),
-            count(|row| row.rows),
-            count(|row| row.rows_read),
-            count(|row| row.bytes),
-            count(|row| row.requests),
-            count(|row| row.memory),
-            count(|row| row.spilled),
-            Arc::new(rows.iter().map(|row| row.waited.as_secs_f64() * 1e3).collect::<Float64Array>()),
-            Arc::new(rows.iter().map(|row| row.position).collect::<Int64Array>()),
-            text(|row| Some(&row.outcome)),
-            text(|row| row.error_kind.as_deref()),
-            own_text(|row| row.error.as_deref()),
-        ]
-    }
-
-    /// What a query read, as far as the caller may know: all of an own one, the caller's products of another's.
-    fn versions(&self, row: &LoggedQuery) -> VersionVector {
-        let mut versions: VersionVector = serde_json::from_str(&row.versions).unwrap_or_default();
-        if row.principal != self.principal {
-            versions
-                .products
-                .retain(|key, _| product_of(key).is_some_and(|(product, _)| self.owned.contains(&product)));
-        }
-        versions
     }
 }

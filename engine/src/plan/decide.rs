@@ -14,9 +14,8 @@ use meshweave_contract::model::Product;
 use crate::catalog::{CatalogSnapshot, Entry};
 use crate::context::QueryContext;
 use crate::error::{Failure, Result};
-use crate::observe::drift::DriftTable;
-use crate::observe::log::QueryLog;
-use crate::observe::table::Queries;
+use crate::observe::drift::DriftRows;
+use crate::observe::queries::Queries;
 use crate::policy::{Action, Decision, Grant, PolicyEngine};
 
 /// The policy's answers for one query.
@@ -60,7 +59,7 @@ impl<'a> Decisions<'a> {
     }
 
     /// The query log as the caller may see it: own queries, and those over products of the caller's teams.
-    pub(super) fn queries(&self, snapshot: &CatalogSnapshot, log: &Arc<QueryLog>) -> Queries {
+    pub(super) fn queries(&self, snapshot: &CatalogSnapshot) -> Queries {
         let principal = &self.ctx.principal;
         let is_owner = |entry: &&Arc<Entry>| {
             let team = entry.product.owner.team.as_deref().or(entry.domain.owner_team.as_deref());
@@ -69,13 +68,17 @@ impl<'a> Decisions<'a> {
         let mut owned: Vec<String> =
             snapshot.entries.iter().filter(is_owner).map(|entry| entry.id().name.to_string()).collect();
         owned.dedup();
-        Queries::new(log, &principal.user, owned)
+        Queries { principal: principal.user.clone(), owned }
     }
 
-    /// The drift of products that the caller may find.
-    pub(super) fn drift(&self, snapshot: &CatalogSnapshot, log: &Arc<QueryLog>) -> DriftTable {
-        let visible = snapshot.entries.iter().filter(|entry| self.visible(&entry.product));
-        DriftTable::new(log, visible.map(|entry| entry.id().name.to_string()).collect())
+    /// The drift of product versions that the caller may find.
+    pub(super) fn drift(&self, snapshot: &CatalogSnapshot) -> DriftRows {
+        let mut versions: HashMap<String, HashMap<String, bool>> = HashMap::new();
+        for entry in &snapshot.entries {
+            let of_product = versions.entry(entry.id().name.to_string()).or_default();
+            of_product.insert(entry.id().version.to_string(), self.visible(&entry.product));
+        }
+        DriftRows { versions }
     }
 
     fn decide(&self, product: &Product, action: Action) -> Decision {

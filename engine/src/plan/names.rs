@@ -28,6 +28,7 @@ use crate::catalog::{CatalogSnapshot, Entry, NamePart, Resolved};
 use crate::connect::AsOf;
 use crate::error::{Error, Failure, Result};
 use crate::observe::log::QueryLog;
+use crate::observe::table::LogTable;
 use crate::plan::decide::Decisions;
 use crate::plan::parse::{self, Parsed, Request};
 use crate::plan::tokens::{MARK, Style};
@@ -343,8 +344,8 @@ impl<'a> Resolver<'a> {
         }
         let visible = |product: &_| self.decisions.visible(product);
         let provider: Arc<dyn TableProvider> = match (schema, name.as_str()) {
-            ("mesh", "queries") => Arc::new(self.decisions.queries(self.snapshot, self.log)),
-            ("mesh", "drift") => Arc::new(self.decisions.drift(self.snapshot, self.log)),
+            ("mesh", "queries") => Arc::new(LogTable::new(self.log, self.decisions.queries(self.snapshot))),
+            ("mesh", "drift") => Arc::new(LogTable::new(self.log, self.decisions.drift(self.snapshot))),
             _ => super::system::provider(self.snapshot, schema, &name, &visible, self.temp)?,
         };
         let full = [self.snapshot.catalog_name.clone(), schema.to_owned(), name.clone()];

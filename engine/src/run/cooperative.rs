@@ -8,6 +8,7 @@
 
 use std::sync::Arc;
 
+use datafusion::common::JoinType;
 use datafusion::common::config::ConfigOptions;
 use datafusion::common::tree_node::{Transformed, TreeNode};
 use datafusion::error::Result as DfResult;
@@ -61,8 +62,12 @@ impl PhysicalOptimizerRule for YieldingJoins {
 
 /// Whether a node can give more batches than it reads.
 fn multiplies(node: &dyn ExecutionPlan) -> bool {
-    node.is::<CrossJoinExec>()
-        || node.is::<HashJoinExec>()
+    // A join that only keeps or drops the rows of one side gives no more than it was given.
+    let pairs = |join: &HashJoinExec| {
+        matches!(join.join_type(), JoinType::Inner | JoinType::Left | JoinType::Right | JoinType::Full)
+    };
+    node.downcast_ref::<HashJoinExec>().is_some_and(pairs)
+        || node.is::<CrossJoinExec>()
         || node.is::<NestedLoopJoinExec>()
         || node.is::<PiecewiseMergeJoinExec>()
         || node.is::<SortMergeJoinExec>()

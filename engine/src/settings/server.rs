@@ -186,7 +186,7 @@ impl Default for TelemetrySettings {
 }
 
 /// What a server logs, and how; `--log`, `-v` and `--log-format` win.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct LogSettings {
     /// The form of log lines: `text`, or `json` with one object per line. Default: text.
@@ -196,6 +196,14 @@ pub struct LogSettings {
     /// What is logged: a level, or `target=level` pairs. Default: warnings and errors.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub filter: Option<String>,
+    /// Lines that may wait while standard error is not read; further ones are lost and counted.
+    pub queued_lines: usize,
+}
+
+impl Default for LogSettings {
+    fn default() -> Self {
+        Self { format: None, filter: None, queued_lines: 10_000 }
+    }
 }
 
 /// The form of log lines.

@@ -8,10 +8,12 @@ use sqlx::{ColumnIndex, Decode, Row, Type};
 
 use super::StateStore;
 use super::database::with_pool;
+use crate::drift::Drift;
 use crate::error::Result;
+use crate::observe::record::QueryRecord;
 
 /// One difference as it is told in `mesh.drift`.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct DriftRecord {
     /// `domain.product`.
     pub product: String,
@@ -44,7 +46,22 @@ pub struct DriftRecord {
 pub(super) const MEET: &str = "INSERT INTO drift (product, version, table_name, column_name, change, promised, stored, done, pinned, \
      first_at, last_at, queries) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $10, 1) \
      ON CONFLICT (product, version, table_name, column_name, change, promised, stored, done) \
-     DO UPDATE SET pinned = excluded.pinned, last_at = excluded.last_at, queries = drift.queries + 1";
+     DO UPDATE SET queries = drift.queries + 1, \
+     pinned = CASE WHEN excluded.last_at >= drift.last_at THEN excluded.pinned ELSE drift.pinned END, \
+     last_at = CASE WHEN excluded.last_at >= drift.last_at THEN excluded.last_at ELSE drift.last_at END, \
+     first_at = CASE WHEN excluded.first_at < drift.first_at THEN excluded.first_at ELSE drift.first_at END";
+
+/// The drift of some records and when it was met, in the order of the rows: two servers that write the same rows never wait for
+/// each other.
+pub(super) fn in_order(records: &[QueryRecord]) -> Vec<(&Drift, i64)> {
+    let met = records.iter().flat_map(|record| record.drift.iter().map(|d| (d, record.started_at.as_microsecond())));
+    let mut met: Vec<_> = met.collect();
+    met.sort_by_key(|(drift, _)| {
+        let Drift { product, table, column, change, promised, stored, done, .. } = drift;
+        (product.to_string(), table.as_str(), column, change.word(), promised, stored, done.word())
+    });
+    met
+}
 
 /// Removes what was met last before `$1`, and all but the `$2` that were met last.
 pub(super) const FORGET: &str = "DELETE FROM drift WHERE last_at < $1 OR seq NOT IN \

@@ -10,7 +10,7 @@ use sqlx::{AssertSqlSafe, ColumnIndex, Decode, Row, Type};
 
 use super::StateStore;
 use super::database::with_pool;
-use super::drift::{FORGET, MEET, bind_drift};
+use super::drift::{FORGET, MEET, bind_drift, in_order};
 use crate::error::Result;
 use crate::observe::record::QueryRecord;
 
@@ -108,10 +108,6 @@ impl StateStore {
             for record in records {
                 let insert = sqlx::query_scalar(INSERT);
                 let seq: i64 = bind_record!(insert, record).fetch_one(&mut *transaction).await?;
-                for one in &record.drift {
-                    let meet = bind_drift!(sqlx::query(MEET), one, record.started_at.as_microsecond());
-                    meet.execute(&mut *transaction).await?;
-                }
                 for (product, major) in record.versions.products.keys().filter_map(|key| product_of(key)) {
                     sqlx::query("INSERT INTO query_product (seq, product, major) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING")
                         .bind(seq)
@@ -120,6 +116,9 @@ impl StateStore {
                         .execute(&mut *transaction)
                         .await?;
                 }
+            }
+            for (drift, at) in in_order(records) {
+                bind_drift!(sqlx::query(MEET), drift, at).execute(&mut *transaction).await?;
             }
             sqlx::query("DELETE FROM query WHERE started_at < $1 OR seq <= (SELECT max(seq) FROM query) - $2")
                 .bind(oldest)
@@ -242,7 +241,7 @@ mod tests {
     use meshweave_contract::name::{ProductId, ProductName};
 
     use super::*;
-    use crate::drift::{Change, Done, Drift};
+    use crate::drift::{Change, Difference, Done, Drift, DriftLog, DriftPolicy};
     use crate::error::Kind;
     use crate::observe::record::Outcome;
     use crate::settings::Settings;
@@ -388,6 +387,60 @@ mod tests {
             state.put_queries_at(&[met(3, vec![drift("c", "delta 3")])], at(kept + 2)).await.unwrap();
             let columns: Vec<String> = state.drift().await.unwrap().into_iter().map(|d| d.column).collect();
             assert_eq!(columns, ["c", "a"], "b was met too long ago");
+        }
+    }
+
+    /// A query that came early may end late.
+    #[tokio::test]
+    async fn drift_is_met_last_by_the_query_that_came_last() {
+        for place in Place::all().await {
+            let state = place.open(Settings::default());
+            for (second, pinned) in [(5, "delta 2"), (1, "delta 1"), (3, "delta 1")] {
+                let met = QueryRecord { drift: vec![drift("a", pinned)], ..record("ann", "shop.orders@1", second) };
+                state.put_queries_at(&[met], at(5)).await.unwrap();
+            }
+            let told = state.drift().await.unwrap();
+            let rows: Vec<_> = told.iter().map(|d| (d.pinned.as_str(), d.first_at, d.last_at, d.queries)).collect();
+            assert_eq!(rows, [("delta 2", 1_000_000, 5_000_000, 3)]);
+        }
+    }
+
+    /// Files may hold types and names of any length; no row is too long for its index.
+    #[tokio::test]
+    async fn the_longest_names_and_types_are_kept() {
+        let long: String = (0..20_000).map(|n| char::from_u32(0x4e00 + n * 7919 % 20_000).unwrap()).collect();
+        for place in Place::all().await {
+            let state = place.open(Settings::default());
+            let log = DriftLog::default();
+            let Drift { product, table, pinned, .. } = drift("a", "delta 1");
+            log.pin("a", crate::drift::Pinned { product, table, policy: DriftPolicy::Widen, version: pinned });
+            let (column, message) = (long.clone(), String::new());
+            let (promised, stored) = (Some(long.clone()), Some(format!("{long}\0")));
+            let wide = Difference { change: Change::OtherType, column, promised, stored, is_fatal: true, message };
+            log.weigh("a", &[wide]);
+            let met = QueryRecord { drift: log.found(), ..record("ann", "shop.orders@1", 1) };
+            state.put_queries_at(&[met], at(2)).await.unwrap();
+            let told = state.drift().await.unwrap();
+            assert!(long.starts_with(told[0].column.trim_end_matches('…')) && told[0].column.len() > 100);
+        }
+    }
+
+    /// Two servers that meet the same drift in another order write both.
+    #[tokio::test(flavor = "multi_thread")]
+    async fn servers_that_meet_the_same_drift_do_not_wait_for_each_other() {
+        for place in Place::all().await {
+            let state = place.open(Settings::default());
+            let columns: Vec<String> = (0..50).map(|n| format!("c{n}")).collect();
+            let one = async |columns: Vec<&String>| {
+                let drift = columns.into_iter().map(|column| drift(column, "delta 1")).collect();
+                let met = QueryRecord { drift, ..record("ann", "shop.orders@1", 1) };
+                for _ in 0..20 {
+                    state.put_queries_at(std::slice::from_ref(&met), at(2)).await.unwrap();
+                }
+            };
+            tokio::join!(one(columns.iter().collect()), one(columns.iter().rev().collect()));
+            let told = state.drift().await.unwrap();
+            assert_eq!((told.len(), told.iter().map(|d| d.queries).collect::<Vec<_>>()), (50, vec![40; 50]));
         }
     }
 

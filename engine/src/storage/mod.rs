@@ -43,6 +43,7 @@ use crate::error::{Error, Failure, Result};
 use crate::settings::{Environment, Settings, StorageSettings};
 
 pub use self::fault::Fault;
+pub use self::local::Ranges;
 pub use self::location::{Location, StoreId};
 
 /// What all domains of a process share: where the mesh lies, what the process allows, and the stores made so far.

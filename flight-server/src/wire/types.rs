@@ -139,23 +139,20 @@ pub(super) fn result_field(field: &Field, profile: Profile) -> Field {
 /// A column of a listed table, with its place and its description.
 ///
 /// - `place`: catalog, schema and table, as they are listed.
-/// - `is_read_only`: whether SQL cannot write it.
+/// - `is_writable`: whether statements may change the table.
 pub(crate) fn table_field(
     field: &Field,
     profile: Profile,
     place: [&str; 3],
     remarks: Option<&str>,
-    is_read_only: bool,
+    is_writable: bool,
 ) -> Field {
     let wire = plain_field(field, profile);
     let [catalog, schema, table] = place;
     let mut extra = vec![("CATALOG_NAME", catalog), ("SCHEMA_NAME", schema), ("TABLE_NAME", table)];
+    extra.extend(is_writable.then_some(("IS_READ_ONLY", "0")));
     extra.extend(remarks.map(|text| ("REMARKS", text)));
-    let mut field = with_driver_metadata(wire, extra);
-    if !is_read_only {
-        field.metadata_mut().insert("ARROW:FLIGHT:SQL:IS_READ_ONLY".to_owned(), "0".to_owned());
-    }
-    field
+    with_driver_metadata(wire, extra)
 }
 
 fn with_driver_metadata<'a>(field: Field, extra: impl IntoIterator<Item = (&'a str, &'a str)>) -> Field {
@@ -163,6 +160,7 @@ fn with_driver_metadata<'a>(field: Field, extra: impl IntoIterator<Item = (&'a s
     let mut put = |key: &str, value: String| {
         metadata.insert(format!("ARROW:FLIGHT:SQL:{key}"), value);
     };
+    put("IS_READ_ONLY", "1".to_owned());
     for (key, value) in extra {
         put(key, value.to_owned());
     }
@@ -178,7 +176,6 @@ fn with_driver_metadata<'a>(field: Field, extra: impl IntoIterator<Item = (&'a s
         if matches!(data_type, DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View) { "1" } else { "0" }
             .to_owned(),
     );
-    put("IS_READ_ONLY", "1".to_owned());
     put("IS_SEARCHABLE", "1".to_owned());
     field.with_metadata(metadata)
 }

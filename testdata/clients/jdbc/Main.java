@@ -24,6 +24,7 @@ public final class Main {
             Metadata.run(cases, connection);
             TypesOfColumns.run(cases, connection);
             Statements.run(cases, connection);
+            Writes.run(cases, url);
             Lifecycle.run(cases, url, arguments[1], arguments[2], Integer.parseInt(arguments[3]));
         }
         cases.runExcept(16, "it leaks what it cannot bind", "the connection is closed", connection::close);

@@ -122,6 +122,25 @@ def through_the_interface(checks, connection):
         same(cursor.fetch_arrow_table().num_rows, 25)
 
 
+def through_the_logins(checks, uri):
+    """Without an authenticator every login is taken, and the handshake is answered all the same."""
+    logins = {
+        "user and password": {"username": "analyst", "password": "p:w ü"},
+        "a bearer": {"adbc.flight.sql.authorization_header": "Bearer anything"},
+        "cookies": {"adbc.flight.sql.rpc.with_cookie_middleware": "true"},
+    }
+    for name, options in logins.items():
+        with checks.case(f"connects with {name}"), flightsql.connect(uri, db_kwargs=options, autocommit=True) as connection:
+            with connection.cursor() as cursor:
+                cursor.execute("SELECT 1")
+                same(cursor.fetchall(), [(1,)])
+    with checks.case("a schema for one-part names"):
+        options = {"adbc.flight.sql.rpc.call_header.schema": "reference"}
+        with flightsql.connect(uri, db_kwargs=options, autocommit=True) as connection, connection.cursor() as cursor:
+            cursor.execute("SELECT count(*) FROM region")
+            same(cursor.fetchall(), [(5,)])
+
+
 def through_the_refusals(checks, connection):
     """Each kind of error has its class and its text, and the connection goes on."""
     errors = adbc_driver_manager
@@ -145,6 +164,7 @@ def through_the_refusals(checks, connection):
 def main():
     uri, folder = sys.argv[1:3]
     checks = Checks()
+    through_the_logins(checks, uri)
     with flightsql.connect(uri, autocommit=True) as connection:
         through_the_interface(checks, connection)
         through_the_frames(checks, connection)

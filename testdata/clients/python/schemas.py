@@ -13,7 +13,7 @@ import corpus
 from checks import Checks, same
 from messages import Raw, fields, schema_of
 
-PROFILES = ["compat", "jdbc", "native"]
+PROFILES = ["compat", "jdbc", "native", "odbc", "grafana"]
 
 
 def told(raw, sql):

@@ -139,7 +139,7 @@ pub(super) fn compile(java: &Java, sources: &Path, into: &Path, path: &[PathBuf]
         bail!("{} has no Java files", sources.display());
     }
     let mut command = Command::new(java.0.join("bin/javac"));
-    command.args(["-Xlint:all,-path,-classfile", "-Werror", "-encoding", "UTF-8", "-d"]).arg(into);
+    command.args(["-Xlint:all,-path,-classfile,-try", "-Werror", "-encoding", "UTF-8", "-d"]).arg(into);
     if !path.is_empty() {
         command.arg("-cp").arg(joined(path));
     }

@@ -24,6 +24,9 @@ const NEWEST: &str = "18.3.0";
 /// Versions of the driver that are still in use.
 const OLDER: [&str; 2] = ["17.0.0", "16.1.0"];
 
+/// The tests of the ADBC validation suite that its own driver cannot pass; `ingest_test.go` stands in for them.
+const SKIPPED: &str = "TestSqlIngest";
+
 /// The folder of a client's programs.
 fn programs(client: &str) -> PathBuf {
     root().join("testdata/clients").join(client)
@@ -92,12 +95,14 @@ pub(crate) fn adbc_go(served: &Served) -> Result<usize> {
         .output()
         .context("go could not be started")?;
     let text = format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
-    let count = |word: &str| text.lines().filter(|line| line.trim_start().starts_with(word)).count();
-    if !output.status.success() || count("--- SKIP") > 0 || count("--- PASS") == 0 {
+    let lines = |word: &'static str| text.lines().filter(move |line| line.trim_start().starts_with(word));
+    let passed = lines("--- PASS").count();
+    let is_skipped_wrongly = lines("--- SKIP").any(|line| !line.contains(SKIPPED));
+    if !output.status.success() || is_skipped_wrongly || passed == 0 {
         println!("{text}");
-        bail!("the ADBC validation suite failed, or skips a test");
+        bail!("the ADBC validation suite failed, or skips a test that it should run");
     }
-    Ok(count("--- PASS"))
+    Ok(passed)
 }
 
 /// Python's drivers and data frame libraries, the replays of other programs, and Superset's driver.
@@ -117,6 +122,7 @@ pub(crate) fn python(served: &Served, is_thorough: bool) -> Result<usize> {
     let mut passed = run(script("drivers.py").arg(&queries))?;
     passed += run(script("schemas.py").arg(&queries).arg(if is_thorough { "whole" } else { "shared" }))?;
     passed += run(script("replays.py").arg(programs("golden")))?;
+    passed += run(&mut script("compliance.py"))?;
     let superset = python_with("superset-requirements.txt", "superset")?;
     Ok(passed + run(Command::new(superset).arg(programs("python").join("superset.py")).arg(served.address()))?)
 }

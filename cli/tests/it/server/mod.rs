@@ -53,20 +53,41 @@ impl Server {
     }
 
     pub(crate) fn of(command: &mut Command) -> Self {
-        let mut child = command.spawn().unwrap();
-        let mut stderr = child.stderr.take().unwrap();
-        let log = Arc::new(Mutex::new(String::new()));
-        let kept = Arc::clone(&log);
-        let reader = std::thread::spawn(move || {
+        let mut server = Self { child: command.spawn().unwrap(), told: Value::Null, log: Arc::default(), reader: None };
+        server.read_log();
+        server.listen();
+        server
+    }
+
+    /// The same, with a log that nobody reads.
+    pub(crate) fn unread(command: &mut Command) -> Self {
+        let mut server = Self { child: command.spawn().unwrap(), told: Value::Null, log: Arc::default(), reader: None };
+        server.listen();
+        server
+    }
+
+    /// Reads the log from now on.
+    pub(crate) fn read_log(&mut self) {
+        let mut stderr = self.child.stderr.take().unwrap();
+        let kept = Arc::clone(&self.log);
+        self.reader = Some(std::thread::spawn(move || {
             let mut some = [0; 4096];
             while let Ok(length @ 1..) = stderr.read(&mut some) {
                 kept.lock().push_str(&String::from_utf8_lossy(&some[..length]));
             }
-        });
+        }));
+    }
+
+    /// Waits until it says where it listens.
+    fn listen(&mut self) {
         let mut line = String::new();
-        BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
-        let told = serde_json::from_str(&line).unwrap_or_else(|e| panic!("{e}: {line:?}\n{}", log.lock()));
-        Self { child, told, log, reader: Some(reader) }
+        BufReader::new(self.child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        self.told = serde_json::from_str(&line).unwrap_or_else(|e| panic!("{e}: {line:?}\n{}", self.log.lock()));
+    }
+
+    /// Waits for its end.
+    pub(crate) fn wait(&mut self) -> ExitStatus {
+        self.child.wait().unwrap()
     }
 
     /// What it told under this name.

@@ -100,3 +100,38 @@ fn the_settings_say_how_a_server_logs() {
     let wrong = on_shared(&["serve", "--log-format", "xml"]);
     assert_eq!(wrong.code, Some(2));
 }
+
+/// Nobody reads what the server logs: it answers all the same, counts what is lost, and says so when somebody reads again.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_log_that_nobody_reads_stops_nothing() {
+    let mut command = Server::command(&[("MESHWEAVE_LOGS__QUEUED_LINES", "50"), ("MESHWEAVE_LOG", "trace")]);
+    let mut server = Server::unread(&mut command);
+    let mut client = server.client().await;
+    let lost = async |server: &Server| -> f64 {
+        let (_, numbers) = get(server.told("metrics"));
+        let line = numbers.lines().find(|line| line.starts_with("meshweave_log_lines_lost_total")).unwrap();
+        line.rsplit_once(' ').unwrap().1.parse().unwrap()
+    };
+    // Far more than a pipe and the queue hold.
+    while lost(&server).await < 1000.0 {
+        assert_eq!(rows(&mut client, "SELECT * FROM commerce.orders LIMIT 5").await.unwrap(), 5);
+    }
+    server.read_log();
+    server.logged("log lines were lost").await;
+    server.signal("TERM");
+    let (status, log) = server.ended();
+    assert!(status.success() && log.ends_with("stopped\n"), "{status}: {}", &log[log.len().saturating_sub(2000)..]);
+}
+
+/// A server that is asked to stop does not wait for a reader either.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_log_that_nobody_reads_is_left_behind_at_the_end() {
+    let mut server = Server::unread(&mut Server::command(&[("MESHWEAVE_LOG", "trace")]));
+    let mut client = server.client().await;
+    for _ in 0..20 {
+        assert_eq!(rows(&mut client, "SELECT * FROM commerce.orders LIMIT 5").await.unwrap(), 5);
+    }
+    drop(client);
+    server.signal("TERM");
+    assert_eq!(server.wait().code(), Some(0));
+}

@@ -8,10 +8,10 @@ use meshweave_connectors::conformance::{CHECKS, Fixture, NewTable, WatchedStore,
 use meshweave_connectors::delta::Delta;
 use meshweave_engine::connect::{Connector, Port};
 use object_store::ObjectStore;
-use object_store::local::LocalFileSystem;
 use object_store::memory::InMemory;
 
 use super::support;
+use crate::support::local_store;
 
 #[derive(Debug)]
 struct DeltaFixture {
@@ -71,5 +71,5 @@ async fn delta_in_memory_passes() {
 #[tokio::test(flavor = "multi_thread")]
 async fn delta_in_local_files_passes() {
     let folder = tempfile::tempdir().unwrap();
-    check(Arc::new(LocalFileSystem::new_with_prefix(folder.path()).unwrap())).await;
+    check(local_store(folder.path())).await;
 }

@@ -17,11 +17,11 @@ use meshweave_engine::connect::{AsOf, Connector};
 use meshweave_engine::context::{Pushed, ScanReport};
 use meshweave_engine::{Kind, QueryContext};
 use object_store::ObjectStore;
-use object_store::local::LocalFileSystem;
 use object_store::memory::InMemory;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 
 use super::support::{append, connector, create, local_port, port, read, say, text};
+use crate::support::local_store;
 
 const REGIONS: [Option<&str>; 4] = [Some("north"), Some("south"), None, Some("a b/c=d")];
 
@@ -192,7 +192,7 @@ async fn writing_is_refused() {
 #[tokio::test(flavor = "multi_thread")]
 async fn rows_are_those_of_the_plain_files() {
     let folder = tempfile::tempdir().unwrap();
-    let store: Arc<dyn ObjectStore> = Arc::new(LocalFileSystem::new_with_prefix(folder.path()).unwrap());
+    let store = local_store(folder.path());
     let mut table = create(&store, "", &schema(), &[]).await;
     for (file, region) in REGIONS.into_iter().enumerate() {
         table = append(table, batch(file, region)).await;

@@ -24,9 +24,10 @@ use meshweave_engine::connect::{AsOf, Connector, Port};
 use meshweave_engine::settings::Limits;
 use meshweave_engine::storage::{Location, StoreId};
 use object_store::ObjectStore;
-use object_store::local::LocalFileSystem;
 use object_store::path::Path;
 use object_store::prefix::PrefixStore;
+
+use crate::support::local_store;
 use serde_json::{Map, Value, json};
 use url::Url;
 
@@ -56,7 +57,7 @@ pub(crate) fn port(store_id: &str, store: &Arc<dyn ObjectStore>, path: &str, sch
 
 /// A port over a table in a local folder.
 pub(crate) fn local_port(folder: &FilePath, schema: Option<SchemaRef>) -> Port {
-    let store: Arc<dyn ObjectStore> = Arc::new(LocalFileSystem::new_with_prefix(folder).unwrap());
+    let store = local_store(folder);
     port("local", &store, "", schema)
 }
 

@@ -10,7 +10,6 @@ use meshweave_connectors::conformance::{WatchedStore, context};
 use meshweave_engine::connect::{AsOf, Connector};
 use meshweave_engine::version::Version;
 use meshweave_engine::{Failure, Kind};
-use object_store::local::LocalFileSystem;
 use object_store::memory::InMemory;
 use object_store::path::Path;
 use object_store::{ObjectStore, ObjectStoreExt};
@@ -18,6 +17,7 @@ use object_store::{ObjectStore, ObjectStoreExt};
 use super::support::{
     append, connector, create, create_with, local_port, numbered, numbered_schema, port, read, read_with, text,
 };
+use crate::support::local_store;
 
 const SECOND: i64 = 1_000_000;
 
@@ -91,7 +91,7 @@ async fn a_recorded_manifest_is_no_delta_version() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_moment_gives_the_version_of_then() {
     let folder = tempfile::tempdir().unwrap();
-    let store: Arc<dyn ObjectStore> = Arc::new(LocalFileSystem::new_with_prefix(folder.path()).unwrap());
+    let store = local_store(folder.path());
     grown(&store, "", 3).await;
     // Version 2 claims to be older than version 1: it counts as a millisecond younger.
     date_commits(folder.path(), &[1000, 2000, 1500, 3000]);

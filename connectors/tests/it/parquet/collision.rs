@@ -15,11 +15,10 @@ use meshweave_connectors::conformance::{Reading, rows_of};
 use meshweave_engine::connect::Opened;
 use meshweave_test_peers::S3Server;
 use object_store::ObjectStore;
-use object_store::local::LocalFileSystem;
 use object_store::memory::InMemory;
 use tempfile::TempDir;
 
-use crate::support::{all_rows, connector, context, file, numbers, port, put_bytes, read, row_groups_of};
+use crate::support::{all_rows, connector, context, file, local_store, numbers, port, put_bytes, read, row_groups_of};
 
 const ROWS: i64 = 1000;
 pub(crate) const PATH: &str = "orders/part-0.parquet";
@@ -41,8 +40,8 @@ fn local_stores() -> [(TempDir, Arc<dyn ObjectStore>); 2] {
         std::fs::create_dir_all(path.parent().unwrap()).unwrap();
         std::fs::write(&path, bytes).unwrap();
         File::options().write(true).open(&path).unwrap().set_modified(time).unwrap();
-        let store = Arc::new(LocalFileSystem::new_with_prefix(folder.path()).unwrap());
-        (folder, store as Arc<dyn ObjectStore>)
+        let store = local_store(folder.path());
+        (folder, store)
     })
 }
 

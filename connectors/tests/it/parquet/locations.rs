@@ -8,10 +8,9 @@ use meshweave_engine::connect::{AsOf, Connector, Port};
 use meshweave_engine::version::Version;
 use meshweave_engine::{Failure, Kind};
 use object_store::ObjectStore;
-use object_store::local::LocalFileSystem;
 use object_store::memory::InMemory;
 
-use crate::support::{all_rows, connector, context, failure, numbers, port, put, put_bytes};
+use crate::support::{all_rows, connector, context, failure, local_store, numbers, port, put, put_bytes};
 
 const FILES: [(&str, i64); 7] = [
     ("orders/a.parquet", 1),
@@ -67,7 +66,7 @@ async fn an_empty_folder_is_an_empty_table() {
 async fn nothing_at_all_is_unavailable() {
     let folder = tempfile::tempdir().unwrap();
     std::fs::create_dir(folder.path().join("empty")).unwrap();
-    let local = || Arc::new(LocalFileSystem::new_with_prefix(folder.path()).unwrap());
+    let local = || local_store(folder.path());
     let schema = Some(numbers([]).schema());
     let missing = [
         port(Arc::new(InMemory::new()), "memory", "orders/a.parquet", schema.clone()),

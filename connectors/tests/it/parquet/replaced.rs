@@ -11,12 +11,13 @@ use meshweave_connectors::common::find;
 use meshweave_connectors::conformance::Reading;
 use meshweave_engine::connect::{Connector, Port};
 use meshweave_test_peers::S3Server;
-use object_store::local::LocalFileSystem;
 use object_store::memory::InMemory;
 use object_store::{ObjectStore, ObjectStoreExt};
 use tempfile::TempDir;
 
-use crate::support::{all_rows, connector, context, file, is_changed, numbers, port, put_bytes, read, row_groups_of};
+use crate::support::{
+    all_rows, connector, context, file, is_changed, local_store, numbers, port, put_bytes, read, row_groups_of,
+};
 
 const PATH: &str = "orders/part-0.parquet";
 
@@ -38,7 +39,7 @@ impl Table {
 
     async fn in_files() -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let store = Arc::new(LocalFileSystem::new_with_prefix(folder.path()).unwrap());
+        let store = local_store(folder.path());
         Self::of(store, Some(folder), "local").await
     }
 

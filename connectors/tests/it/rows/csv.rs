@@ -45,7 +45,10 @@ async fn columns_are_found_by_the_name_of_the_header() {
             .collect();
         check(&format!("{header}\n{}\n", values.join(",")), None, &[ONE]).await;
     }
-    check("id\n1\n", None, &[r#""1" | "NULL""#]).await;
+    let older = [("a.csv", &b"id\n1\n"[..]), ("b.csv", b"id,label\n2,two\n")];
+    let port = files(&older, Some(two())).await;
+    assert_eq!(all_rows(csv_connector().as_ref(), &port).await, [r#""1" | "NULL""#, r#""2" | "two""#]);
+    refused("id\n1\n", None, "lacks column \"label\" (string), which no file holds").await;
     refused("label\none\n", None, "lacks column \"id\" (int64), which may not be null").await;
     refused("ID,Id,label\n1,1,x\n", None, "line 1: names column \"id\" more than once").await;
 }
@@ -185,6 +188,9 @@ async fn an_open_quote_does_not_swallow_a_large_file() {
     let error = failure(&strict, &port).await;
     assert!(matches!(error.failure(), Failure::Exhausted { .. }), "{error}");
     assert!(error.to_string().contains("line 2"), "{error}");
+    let fields = files(&[("a.csv", ("id,label\n".to_owned() + &",".repeat(2000)).as_bytes())], Some(two())).await;
+    let error = failure(&strict, &fields).await;
+    assert!(matches!(error.failure(), Failure::Exhausted { .. }), "fields without text are part of a row too: {error}");
 }
 
 #[tokio::test]

@@ -7,12 +7,11 @@ use bytes::Bytes;
 use futures::StreamExt;
 use meshweave_connectors::common::find;
 use meshweave_engine::connect::Port;
-use object_store::local::LocalFileSystem;
 use object_store::memory::InMemory;
 use object_store::{ObjectStore, ObjectStoreExt};
 
 use super::support::{columns, csv_connector};
-use crate::support::{all_rows, context, is_changed, port, put_bytes, read};
+use crate::support::{all_rows, context, is_changed, local_store, port, put_bytes, read};
 
 const PATH: &str = "orders/a.csv";
 
@@ -67,5 +66,5 @@ async fn in_a_store_with_etags() {
 #[tokio::test]
 async fn in_local_files() {
     let folder = tempfile::tempdir().unwrap();
-    check(Arc::new(LocalFileSystem::new_with_prefix(folder.path()).unwrap()), "local").await;
+    check(local_store(folder.path()), "local").await;
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use meshweave_engine::catalog::bucket::BucketStore;
-use meshweave_engine::catalog::{Catalog, CatalogStore, Record};
+use meshweave_engine::catalog::{Catalog, CatalogStore, PortContract, Record};
 use meshweave_engine::settings::Settings;
 use meshweave_engine::{Failure, Kind};
 use meshweave_test_peers::S3Server;
@@ -152,6 +152,18 @@ async fn an_object_in_the_place_of_a_new_one_is_a_conflict_and_nothing_is_left()
     assert!(!hand.exists("domains/commerce/orders/1.0.0.yaml").await);
     let after = store.load().await.unwrap();
     assert_eq!((after.version, after.records), (before.version, vec![]));
+
+    // What lay there before stays, also when it holds just what would have been written.
+    let contract = PortContract { name: "lines.yaml".to_owned(), text: "id: lines\n".to_owned() };
+    hand.put("domains/commerce/lines/1.0.0.contracts/lines.yaml", &contract.text).await;
+    let lines = Record { contracts: vec![contract], ..super::stores::record("lines", "1.0.0") };
+    let after = store.load().await.unwrap();
+    let error = store.append(after.version, &[lines]).await.unwrap_err();
+    assert!(matches!(error.failure(), Failure::CatalogConflict { .. }), "{}", error.report());
+    assert!(hand.exists("domains/commerce/lines/1.0.0.contracts/lines.yaml").await);
+    assert!(!hand.exists("domains/commerce/lines/1.0.0.schema.json").await);
+
+    let after = store.load().await.unwrap();
     store.append(after.version, &[super::stores::record("items", "1.0.0")]).await.unwrap();
 }
 

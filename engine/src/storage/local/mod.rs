@@ -1,7 +1,13 @@
 //! Local folders: symbolic links are followed before anything is compared, when a place is named and at every request.
 //!
+//! Reading and listing are done here, each in one turn of a thread that may wait; whatever writes is the library's.
+//!
 //! Start reading at [`real_path`] and [`ConfinedFiles`].
 
+mod read;
+mod walk;
+
+use std::collections::VecDeque;
 use std::fmt;
 use std::ops::Range;
 use std::path::{Component, Path as FilePath, PathBuf};
@@ -9,14 +15,21 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use futures::stream::BoxStream;
-use futures::{FutureExt, StreamExt};
+use datafusion::common::runtime::SpawnedTask;
+use futures::stream::{self, BoxStream};
+use futures::{FutureExt, StreamExt, TryFutureExt};
 use object_store::local::LocalFileSystem;
 use object_store::path::Path;
 use object_store::{
     CopyOptions, GetOptions, GetResult, ListResult, MultipartUpload, ObjectMeta, ObjectStore, PutMultipartOptions,
     PutOptions, PutPayload, PutResult, RenameOptions, Result,
 };
+
+pub use self::read::Ranges;
+use self::walk::Walk;
+
+/// Files that a listing finds in one turn.
+const LISTED_AT_A_TIME: usize = 1024;
 
 /// Follows every symbolic link of a path; what does not exist yet is appended to its nearest ancestor that does.
 ///
@@ -76,15 +89,43 @@ impl ConfinedFiles {
 }
 
 fn allow(files: &LocalFileSystem, roots: &[PathBuf], location: &Path) -> Result<()> {
-    let path = files.path_to_filesystem(location)?;
+    confined(&files.path_to_filesystem(location)?, roots, location)
+}
+
+/// Runs what waits for the file system where waiting is allowed.
+async fn waiting<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T> {
+    Ok(SpawnedTask::spawn_blocking(work).await?)
+}
+
+fn confined(path: &FilePath, roots: &[PathBuf], location: &Path) -> Result<()> {
     let refused =
         |why: String| object_store::Error::PermissionDenied { path: location.to_string(), source: why.into() };
-    let real = real_path(&path).map_err(|error| refused(format!("the path cannot be followed: {error}")))?;
+    let real = real_path(path).map_err(|error| refused(format!("the path cannot be followed: {error}")))?;
     if roots.iter().any(|root| real.starts_with(root)) {
         return Ok(());
     }
     Err(refused("a symbolic link leads out of the domain's folders".to_owned()))
 }
+
+/// The next file of a listing, from what was found last or from a further turn.
+async fn listed((mut found, mut rest): Listing) -> Result<Option<(ObjectMeta, Listing)>> {
+    if found.is_empty()
+        && let Some(mut walk) = rest.take()
+    {
+        (found, rest) = waiting(move || {
+            let (found, is_all) = walk.take(LISTED_AT_A_TIME);
+            (found, (!is_all).then_some(walk))
+        })
+        .await?;
+    }
+    match found.pop_front() {
+        Some(file) => Ok(Some((file?, (found, rest)))),
+        None => Ok(None),
+    }
+}
+
+/// What a listing has found and not told yet, and what goes on when there is more.
+type Listing = (VecDeque<Result<ObjectMeta>>, Option<Walk>);
 
 impl fmt::Display for ConfinedFiles {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -106,8 +147,13 @@ impl ObjectStore for ConfinedFiles {
     }
 
     async fn get_opts(&self, location: &Path, options: GetOptions) -> Result<GetResult> {
-        self.allow(location)?;
-        self.files.get_opts(location, options).await
+        let path = self.files.path_to_filesystem(location)?;
+        let (roots, location) = (Arc::clone(&self.roots), location.clone());
+        let answered = waiting(move || {
+            confined(&path, &roots, &location)?;
+            read::get(&path, location, &options)
+        });
+        answered.await?
     }
 
     async fn get_ranges(&self, location: &Path, ranges: &[Range<u64>]) -> Result<Vec<Bytes>> {
@@ -126,10 +172,18 @@ impl ObjectStore for ConfinedFiles {
     }
 
     fn list(&self, prefix: Option<&Path>) -> BoxStream<'static, Result<ObjectMeta>> {
-        match self.allow_below(prefix) {
-            Ok(()) => self.files.list(prefix),
-            Err(error) => async move { Err(error) }.into_stream().boxed(),
-        }
+        let prefix = prefix.cloned().unwrap_or(Path::ROOT);
+        // A path that ends in what no object may be called is a folder like any other.
+        let folder = prefix.parts().fold(PathBuf::from("/"), |path, part| path.join(part.as_ref()));
+        let (roots, location) = (Arc::clone(&self.roots), prefix.clone());
+        let begun = waiting(move || -> Result<Listing> {
+            confined(&folder, &roots, &location)?;
+            let mut walk = Walk::new(folder, location);
+            let (found, is_all) = walk.take(LISTED_AT_A_TIME);
+            Ok((found, (!is_all).then_some(walk)))
+        });
+        let listed = async move { Ok(stream::try_unfold(begun.await??, listed)) };
+        listed.try_flatten_stream().boxed()
     }
 
     fn list_with_offset(&self, prefix: Option<&Path>, offset: &Path) -> BoxStream<'static, Result<ObjectMeta>> {

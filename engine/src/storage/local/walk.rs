@@ -1,0 +1,191 @@
+//! Lists the files below a folder.
+//!
+//! In: a folder, and its path in the store. Out: its files and those of all folders below, any order, a bounded number at a time.
+//! Holds always: the same objects as the library's own listing, whose two turns of a waiting thread for every folder cost more than the
+//! listing itself. Links are followed; one that leads nowhere, and what vanishes meanwhile, is passed over; one that leads back to a
+//! folder above it is an error.
+//!
+//! Start reading at [`Walk::next`].
+
+use std::collections::VecDeque;
+use std::fs::{Metadata, ReadDir};
+use std::io::{Error as IoError, ErrorKind};
+use std::os::unix::fs::MetadataExt;
+use std::path::PathBuf;
+
+use object_store::path::Path;
+use object_store::{ObjectMeta, Result};
+
+use super::read::{described, failed};
+
+/// A listing under way.
+#[derive(Debug)]
+pub(super) struct Walk {
+    /// Folders that are open, outermost first.
+    open: Vec<Folder>,
+    /// Where to begin; none once it has begun.
+    first: Option<(PathBuf, Path)>,
+}
+
+#[derive(Debug)]
+struct Folder {
+    entries: ReadDir,
+    location: Path,
+    /// Device and inode.
+    identity: (u64, u64),
+}
+
+impl Walk {
+    /// A listing of `folder`, which is called `location` in the store.
+    pub(super) fn new(folder: PathBuf, location: Path) -> Self {
+        Self { open: Vec::new(), first: Some((folder, location)) }
+    }
+
+    /// At most so many further files, and whether that was all.
+    pub(super) fn take(&mut self, most: usize) -> (VecDeque<Result<ObjectMeta>>, bool) {
+        let mut found = VecDeque::new();
+        while found.len() < most {
+            match self.next() {
+                Some(file) => found.push_back(file),
+                None => return (found, true),
+            }
+        }
+        (found, false)
+    }
+
+    /// The next file; none after the last one. After an error there is nothing more.
+    fn next(&mut self) -> Option<Result<ObjectMeta>> {
+        let step = self.step();
+        if step.is_err() {
+            self.open.clear();
+        }
+        step.transpose()
+    }
+
+    fn step(&mut self) -> Result<Option<ObjectMeta>> {
+        if let Some((folder, location)) = self.first.take()
+            && let Some(metadata) = present(std::fs::metadata(&folder))?
+            && metadata.is_dir()
+        {
+            self.enter(&folder, location, &metadata)?;
+        }
+        while let Some(folder) = self.open.last_mut() {
+            let Some(entry) = folder.entries.next() else {
+                self.open.pop();
+                continue;
+            };
+            let entry = entry.map_err(failed)?;
+            let path = entry.path();
+            let Some(metadata) = present(std::fs::metadata(&path))? else { continue };
+            let name = entry.file_name();
+            let Some(name) = name.to_str() else {
+                let message = format!("the name of {} is not valid UTF-8 text", path.display());
+                return Err(failed(IoError::new(ErrorKind::InvalidData, message)));
+            };
+            let location = below(&folder.location, name)?;
+            if metadata.is_dir() {
+                self.enter(&path, location, &metadata)?;
+            } else if metadata.is_file() && !is_upload(name) {
+                return described(&metadata, location).map(Some);
+            }
+        }
+        Ok(None)
+    }
+
+    fn enter(&mut self, path: &std::path::Path, location: Path, metadata: &Metadata) -> Result<()> {
+        let identity = (metadata.dev(), metadata.ino());
+        if self.open.iter().any(|folder| folder.identity == identity) {
+            let message = format!("the link {} leads back to a folder above it", path.display());
+            return Err(failed(IoError::new(ErrorKind::InvalidInput, message)));
+        }
+        if let Some(entries) = present(std::fs::read_dir(path))? {
+            self.open.push(Folder { entries, location, identity });
+        }
+        Ok(())
+    }
+}
+
+/// What is there; none when it is not.
+fn present<T>(found: std::io::Result<T>) -> Result<Option<T>> {
+    match found {
+        Ok(found) => Ok(Some(found)),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(failed(error)),
+    }
+}
+
+fn below(folder: &Path, name: &str) -> Result<Path> {
+    let path = if folder.is_root() { name.to_owned() } else { format!("{folder}/{name}") };
+    Ok(Path::parse(path)?)
+}
+
+/// Files that the library writes before it gives them their name: `name#1`.
+fn is_upload(name: &str) -> bool {
+    let end = name.split_once('#').map(|(_, end)| end);
+    end.is_some_and(|end| !end.is_empty() && end.bytes().all(|byte| byte.is_ascii_digit()))
+}
+
+#[cfg(test)]
+mod tests {
+    use futures::TryStreamExt;
+    use object_store::ObjectStore;
+    use object_store::local::LocalFileSystem;
+
+    use super::*;
+
+    fn ours(folder: &std::path::Path) -> Vec<ObjectMeta> {
+        let location = Path::from_absolute_path(folder).unwrap();
+        let mut walk = Walk::new(folder.to_owned(), location);
+        let mut found = Vec::new();
+        loop {
+            let (some, is_all) = walk.take(2);
+            assert!(some.len() <= 2);
+            found.extend(some.into_iter().map(Result::unwrap));
+            if is_all {
+                break;
+            }
+        }
+        found.sort_by(|a, b| a.location.cmp(&b.location));
+        found
+    }
+
+    #[tokio::test]
+    async fn a_folder_holds_what_the_library_lists() {
+        let folder = tempfile::tempdir().unwrap();
+        let root = folder.path().canonicalize().unwrap();
+        for name in
+            ["a.parquet", "dt=2024-01-01/b c.parquet", "dt=ä%20/x#y", "deep/er/c", ".hidden/d", "e#1", "f#", "empty/"]
+        {
+            let path = root.join(name);
+            std::fs::create_dir_all(if name.ends_with('/') { &path } else { path.parent().unwrap() }).unwrap();
+            if !name.ends_with('/') {
+                std::fs::write(&path, name).unwrap();
+            }
+        }
+        std::os::unix::fs::symlink(root.join("deep"), root.join("linked")).unwrap();
+        std::os::unix::fs::symlink(root.join("a.parquet"), root.join("again")).unwrap();
+        std::os::unix::fs::symlink(root.join("nowhere"), root.join("broken")).unwrap();
+        let location = Path::from_absolute_path(&root).unwrap();
+        let mut theirs: Vec<ObjectMeta> = LocalFileSystem::new().list(Some(&location)).try_collect().await.unwrap();
+        theirs.sort_by(|a, b| a.location.cmp(&b.location));
+        assert!(theirs.len() > 7, "{theirs:?}");
+        assert_eq!(ours(&root), theirs);
+    }
+
+    #[test]
+    fn nothing_lies_in_a_file_or_nowhere() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("a"), "a").unwrap();
+        assert!(ours(&folder.path().join("a")).is_empty());
+        assert!(ours(&folder.path().join("none")).is_empty());
+    }
+
+    #[test]
+    fn a_circle_of_links_is_an_error() {
+        let folder = tempfile::tempdir().unwrap();
+        std::os::unix::fs::symlink(folder.path(), folder.path().join("round")).unwrap();
+        let mut walk = Walk::new(folder.path().to_owned(), Path::from("a"));
+        let (found, is_all) = walk.take(10);
+        assert!(is_all && found.len() == 1 && found[0].is_err(), "{found:?}");
+    }
+}
