@@ -41,6 +41,8 @@ pub(crate) struct Caller {
     pub(crate) profile: Profile,
     /// Whether the Apache JDBC driver calls: it cannot bind to a parameter without a type, and binds milliseconds only.
     pub(crate) is_jdbc: bool,
+    /// Whether the client is one of those that always keep cookies: what it is offered is its session at once.
+    pub(crate) keeps_cookies: bool,
     pub(crate) timeout: Option<Duration>,
     /// Target and largest size of a message with rows, bytes.
     pub(crate) message_bytes: (usize, usize),
@@ -79,6 +81,7 @@ impl Caller {
                 .or(chosen.wire)
                 .unwrap_or_else(|| if is_jdbc { Profile::Jdbc } else { Profile::of_agent(&agent) }),
             is_jdbc,
+            keeps_cookies: is_jdbc || Profile::of_agent(&agent) == Profile::Odbc,
             versions: versions(headers)?,
             timeout: timeout(headers)?,
             message_bytes: message_bytes(headers, chosen.max_message_bytes, options)?,

@@ -57,7 +57,9 @@ impl Stream for SentRows {
             Ok(polled) => ready!(polled),
             Err(_) => Some(Err(FlightError::DecodeError("they are not as their columns say".to_owned()))),
         };
-        self.schema = schema.or(self.schema.take());
+        if schema.is_some() {
+            self.schema = schema;
+        }
         match next {
             Some(Ok(batch)) => Poll::Ready(Some(Ok(batch))),
             Some(Err(error)) => {

@@ -210,12 +210,12 @@ pub(super) fn resolve(
         }
         Kind::Update { alias, set, selection } => {
             let table = table()?;
-            let statement = updated(&table, alias, &set, selection, limit_bytes)?;
+            let statement = updated(&table, alias.as_ref(), &set, selection, limit_bytes)?;
             (What::Update(table), parsed(statement))
         }
         Kind::Delete { alias, selection } => {
             let table = table()?;
-            let statement = kept(&table, alias, selection, limit_bytes)?;
+            let statement = kept(&table, alias.as_ref(), selection, limit_bytes)?;
             (What::Keep(table), parsed(statement))
         }
         Kind::Drop { if_exists } if there.is_some() || if_exists => (What::Drop { if_exists }, no_rows(limit_bytes)?),
@@ -300,14 +300,14 @@ fn spelled_column(name: &ObjectName, table: &TempTable) -> Result<Ident> {
 /// The condition is evaluated once for each row, below, and its outcome is what every column asks.
 fn updated(
     table: &TempTable,
-    alias: Option<TableAlias>,
+    alias: Option<&TableAlias>,
     set: &[Assignment],
     selection: Option<Expr>,
     limit_bytes: u64,
 ) -> Result<DfStatement> {
     let mark = quoted(MARK);
-    let outer = alias.as_ref().map_or_else(|| quoted(table.name()), |alias| format!("{}", alias.name));
-    let (from, name) = (from(table, alias.as_ref()), Ident::with_quote('"', MARK));
+    let outer = alias.map_or_else(|| quoted(table.name()), |alias| format!("{}", alias.name));
+    let (from, name) = (from(table, alias), Ident::with_quote('"', MARK));
     let sql = format!("SELECT 1 FROM (SELECT *, (true) IS TRUE AS {mark} FROM {from}) AS {outer}");
     let mut values: Vec<Option<Expr>> = vec![None; table.schema().fields().len()];
     for assignment in set {
@@ -345,11 +345,11 @@ fn updated(
 /// The rows that a `DELETE` leaves.
 fn kept(
     table: &TempTable,
-    alias: Option<TableAlias>,
+    alias: Option<&TableAlias>,
     selection: Option<Expr>,
     limit_bytes: u64,
 ) -> Result<DfStatement> {
-    let sql = format!("SELECT * FROM {} WHERE (true) IS NOT TRUE", from(table, alias.as_ref()));
+    let sql = format!("SELECT * FROM {} WHERE (true) IS NOT TRUE", from(table, alias));
     shaped(&sql, limit_bytes, |select| {
         if let (Some(Expr::IsNotTrue(condition)), Some(selection)) = (&mut select.selection, selection) {
             **condition = Expr::Nested(Box::new(selection));

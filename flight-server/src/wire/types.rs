@@ -113,7 +113,7 @@ fn plain_field(field: &Field, profile: Profile) -> Field {
     let metadata = field
         .metadata()
         .iter()
-        .filter(|(key, _)| !is_storage_detail(key) && !(is_uuid && key.starts_with("ARROW:extension:")));
+        .filter(|(key, _)| !(is_storage_detail(key) || is_uuid && key.starts_with("ARROW:extension:")));
     Field::new(field.name(), data_type, nullable).with_metadata(metadata.map(|(k, v)| (k.clone(), v.clone())).collect())
 }
 

@@ -9,10 +9,10 @@ use arrow_flight::encode::FlightDataEncoderBuilder;
 use arrow_flight::error::FlightError;
 use arrow_flight::flight_service_client::FlightServiceClient;
 use arrow_flight::sql::{
-    ActionCreatePreparedStatementRequest, Any, CommandGetTables, CommandStatementIngest, DoPutUpdateResult,
-    ProstMessageExt, TableDefinitionOptions,
+    ActionCreatePreparedStatementRequest, ActionCreatePreparedStatementResult, Any, CommandGetTables,
+    CommandPreparedStatementUpdate, CommandStatementIngest, DoPutUpdateResult, ProstMessageExt, TableDefinitionOptions,
 };
-use arrow_flight::{Action, FlightDescriptor};
+use arrow_flight::{Action, FlightData, FlightDescriptor};
 use futures::{StreamExt, TryStreamExt, stream};
 use meshweave_engine::settings::{ByteSize, Settings};
 use meshweave_flight_server::Options;
@@ -253,6 +253,32 @@ async fn without_a_session_there_is_no_temporary_table() {
         assert!(refused.contains("without a session"), "{refused}");
     }
     assert_eq!(rows(&mut client, "SELECT count(*) FROM crm.customers").await, "2");
+}
+
+/// The JDBC driver logs in only when it is told to, keeps every cookie, and may begin with a statement that writes.
+#[tokio::test]
+async fn a_client_that_keeps_cookies_has_a_session_from_its_first_call_on() {
+    let mesh = Mesh::start(&[]).await;
+    let channel = Channel::from_shared(mesh.address.clone()).unwrap().user_agent("grpc-java-netty/1.63.0").unwrap();
+    let mut raw = FlightServiceClient::new(channel.connect().await.unwrap());
+    let request =
+        ActionCreatePreparedStatementRequest { query: "CREATE TABLE t AS SELECT 7 AS x".into(), transaction_id: None };
+    let body = request.as_any().encode_to_vec().into();
+    let answer = raw.do_action(Action { r#type: "CreatePreparedStatement".into(), body }).await.unwrap();
+    let cookie = answer.metadata().get("set-cookie").unwrap().to_str().unwrap().to_owned();
+    let answers: Vec<_> = answer.into_inner().try_collect().await.unwrap();
+    let any = Any::decode(&*answers[0].body).unwrap();
+    let created: ActionCreatePreparedStatementResult = any.unpack().unwrap().unwrap();
+    let command = CommandPreparedStatementUpdate { prepared_statement_handle: created.prepared_statement_handle };
+    let descriptor = FlightDescriptor::new_cmd(command.as_any().encode_to_vec());
+    let first = FlightData { flight_descriptor: Some(descriptor), ..FlightData::default() };
+    let mut update = Request::new(stream::iter([first]));
+    update.metadata_mut().insert("cookie", cookie.parse().unwrap());
+    let answers: Vec<_> = raw.do_put(update).await.unwrap().into_inner().try_collect().await.unwrap();
+    assert_eq!(DoPutUpdateResult::decode(&*answers[0].app_metadata).unwrap().record_count, 1);
+    let mut client = mesh.client().await;
+    client.set_header("cookie", &cookie);
+    assert_eq!(rows(&mut client, "SELECT x FROM temp.t").await, "7");
 }
 
 #[tokio::test]

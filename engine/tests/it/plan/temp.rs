@@ -34,12 +34,9 @@ impl Session {
         self.mesh.cells_as(&self.ctx, &Statement::new(sql)).await
     }
 
-    #[track_caller]
-    fn check<'a>(&'a self, sql: &'a str, expected: &'a str) -> impl Future<Output = ()> + 'a {
-        async move {
-            let rows = self.run(sql).await.unwrap_or_else(|error| panic!("{sql}: {}", error.report()));
-            assert_eq!(rows, expected, "{sql}");
-        }
+    async fn check(&self, sql: &str, expected: &str) {
+        let rows = self.run(sql).await.unwrap_or_else(|error| panic!("{sql}: {}", error.report()));
+        assert_eq!(rows, expected, "{sql}");
     }
 
     async fn refused(&self, sql: &str, kind: Kind, text: &str) {
