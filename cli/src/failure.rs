@@ -8,7 +8,6 @@
 
 use std::io::{self, Write};
 use std::process::ExitCode;
-use std::sync::Arc;
 
 use clap::error::ErrorKind;
 use meshweave_engine::{Error, Failure, Kind, QueryContext};
@@ -62,29 +61,15 @@ impl From<Failure> for Fault {
 
 /// What was typed, or what lies where we were pointed, cannot be used.
 pub(crate) fn unusable(place: impl Into<String>, message: impl Into<String>, hint: impl Into<String>) -> Fault {
-    Failure::InvalidConfiguration { place: place.into(), message: message.into(), hint: Some(hint.into()) }.into()
+    meshweave_embed::fault::unusable(place, message, hint).into()
 }
 
 /// A file cannot be read or written.
 pub(crate) fn file(path: &std::path::Path, doing: &str, error: io::Error) -> Fault {
-    let place = path.display().to_string();
     match error.kind() {
         io::ErrorKind::BrokenPipe => Fault::BrokenPipe,
-        io::ErrorKind::NotFound | io::ErrorKind::IsADirectory | io::ErrorKind::NotADirectory => {
-            unusable(place, format!("{doing} failed: {}", plain(&error)), "Check the path.")
-        }
-        io::ErrorKind::PermissionDenied => {
-            unusable(place, format!("{doing} failed: {}", plain(&error)), "Check who may use this file.")
-        }
-        _ => Failure::Unavailable { what: place, message: format!("{doing} failed"), cause: Some(Arc::new(error)) }
-            .into(),
+        _ => meshweave_embed::fault::file(path, doing, error).into(),
     }
-}
-
-/// The words of an I/O error without the number of the operating system.
-fn plain(error: &io::Error) -> String {
-    let text = error.to_string();
-    text.split(" (os error").next().unwrap_or(&text).to_lowercase()
 }
 
 /// Our fault.

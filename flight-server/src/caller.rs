@@ -5,8 +5,10 @@
 //!
 //! Start reading at [`Caller::read`].
 
+use std::sync::Arc;
 use std::time::Duration;
 
+use meshweave_engine::version::VersionVector;
 use meshweave_engine::{Principal, QueryContext};
 use tokio_util::sync::CancellationToken;
 use tonic::metadata::MetadataMap;
@@ -16,6 +18,8 @@ use crate::session::{Chosen, SMALLEST_MESSAGE, SessionId, read_duration};
 use crate::status::{Fault, Outcome};
 use crate::wire::Profile;
 
+/// The header with the versions of an earlier answer.
+const VERSIONS: &str = "x-meshweave-versions";
 /// How much earlier than the transport a caller's deadline is seen here, at least and at most.
 const SHORTEST_LEAD: Duration = Duration::from_millis(2);
 const LONGEST_LEAD: Duration = Duration::from_millis(50);
@@ -32,6 +36,8 @@ pub(crate) struct Caller {
     pub(crate) project: Option<String>,
     pub(crate) max_staleness: Option<Duration>,
     pub(crate) default_schema: Option<String>,
+    /// Versions to read instead of the newest, from an earlier answer.
+    pub(crate) versions: Option<Arc<VersionVector>>,
     pub(crate) profile: Profile,
     /// Whether the Apache JDBC driver calls: it cannot bind to a parameter without a type, and binds milliseconds only.
     pub(crate) is_jdbc: bool,
@@ -73,6 +79,7 @@ impl Caller {
                 .or(chosen.wire)
                 .unwrap_or_else(|| if is_jdbc { Profile::Jdbc } else { Profile::of_agent(&agent) }),
             is_jdbc,
+            versions: versions(headers)?,
             timeout: timeout(headers)?,
             message_bytes: message_bytes(headers, chosen.max_message_bytes, options)?,
         })
@@ -108,6 +115,19 @@ fn text(headers: &MetadataMap, name: &str) -> Outcome<Option<String>> {
     let text = std::str::from_utf8(value.as_bytes())
         .map_err(|_| Fault::invalid(format!("the header `{name}` is not UTF-8 text")))?;
     Ok(Some(text.trim().to_owned()).filter(|t| !t.is_empty()))
+}
+
+/// The version vector of an earlier answer.
+fn versions(headers: &MetadataMap) -> Outcome<Option<Arc<VersionVector>>> {
+    let Some(text) = text(headers, VERSIONS)? else {
+        return Ok(None);
+    };
+    let read: Result<VersionVector, _> = serde_json::from_str(&text);
+    match read {
+        Ok(vector) if vector.v == VersionVector::default().v => Ok(Some(Arc::new(vector))),
+        _ => Err(Fault::invalid(format!("the header `{VERSIONS}` is no version vector"))
+            .hint("It is the `versions` of an answer's `app_metadata`, as JSON.")),
+    }
 }
 
 /// The profile that a client asks for; none: it is known by its name.
@@ -179,6 +199,16 @@ mod tests {
         }
         let principal = Principal { user: "ada".into(), teams: vec![] };
         Caller::read(&map, principal.clone(), chosen, "mesh", &Options::new(principal))
+    }
+
+    #[test]
+    fn the_versions_of_an_earlier_answer_are_read() {
+        let vector = r#"{"v":1,"products":{"commerce.orders@1":{"delta":912}}}"#;
+        let caller = read(&[("x-meshweave-versions", vector)]).unwrap();
+        assert_eq!(serde_json::to_string(caller.versions.unwrap().as_ref()).unwrap(), vector);
+        for wrong in ["{}", "12", r#"{"v":2,"products":{}}"#, r#"{"v":1,"products":{"a.b@1":7}}"#] {
+            assert_eq!(read(&[("x-meshweave-versions", wrong)]).unwrap_err().code(), Code::InvalidArgument, "{wrong}");
+        }
     }
 
     #[test]

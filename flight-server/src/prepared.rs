@@ -77,7 +77,8 @@ fn seal(service: &Service, ctx: &QueryContext, sql: &Sql) -> Outcome<Bytes> {
 /// Reads a handle; the session settings that it was made with become the context's.
 pub(crate) fn open(service: &Service, caller: &Caller, ctx: &mut QueryContext, handle: &[u8]) -> Outcome<Sql> {
     let envelope = service.signer().open_for(handle, EnvelopeKind::Handle, &caller.principal)?;
-    Sql::from_envelope(service, &envelope, ctx)
+    let sql = Sql::from_envelope(service, &envelope, ctx)?;
+    Ok(Sql { pins: caller.versions.clone(), ..sql })
 }
 
 /// Gives a new handle with the sent rows inside.

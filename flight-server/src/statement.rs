@@ -44,6 +44,8 @@ pub(crate) struct Sql {
     pub(crate) profile: Profile,
     /// Where its temporary tables are.
     pub(crate) session: Option<SessionId>,
+    /// Versions to plan with instead of the newest.
+    pub(crate) pins: Option<Arc<VersionVector>>,
 }
 
 /// A statement that was planned, and the versions it was planned with.
@@ -56,7 +58,8 @@ struct Announced {
 impl Sql {
     /// A statement without parameters, in the caller's types.
     pub(crate) fn plain(text: String, caller: &Caller) -> Self {
-        Self { text, bound: Bound::default(), profile: caller.profile, session: caller.session.clone() }
+        let (session, pins) = (caller.session.clone(), caller.versions.clone());
+        Self { text, bound: Bound::default(), profile: caller.profile, session, pins }
     }
 
     /// The state of this statement for an envelope of `kind`.
@@ -91,6 +94,7 @@ impl Sql {
             bound: Bound::from_ipc(&envelope.parameters)?,
             profile: Profile::of_number(envelope.profile)?,
             session,
+            pins: None,
         })
     }
 
@@ -118,7 +122,7 @@ impl Sql {
     /// Plans with the first parameter row.
     async fn announce(&self, service: &Service, ctx: &QueryContext) -> Outcome<Announced> {
         let statement = Statement { sql: self.text.clone(), parameters: self.bound.sample()? };
-        let plan = ctx.bounded(service.backend.plan(ctx, &statement, None)).await?;
+        let plan = ctx.bounded(service.backend.plan(ctx, &statement, self.pins.as_deref())).await?;
         let wire = self.wire(&plan.schema(), self.bound.rows()?.len());
         Ok(Announced { wire, versions: plan.versions(), writes: plan.writes() })
     }
@@ -160,6 +164,7 @@ impl Sql {
             "v": 1,
             "query_id": ctx.query_id.to_string(),
             "versions": announced.versions,
+            "writes": announced.writes,
         });
         let mut info = one_endpoint(descriptor, announced.wire.to_ipc()?, ticket.into());
         // Until then the rows can be fetched, again and again; what writes is run once.

@@ -14,6 +14,7 @@ mod book;
 mod clients;
 mod environment;
 mod process;
+mod python;
 mod suites;
 mod tests_built;
 

@@ -15,7 +15,12 @@ pub(crate) fn root() -> PathBuf {
 /// make build scripts that look at it (ring's) run again, and half of the dependencies with them.
 pub(crate) fn cargo_command() -> Command {
     let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-    command.current_dir(root());
+    without_our_package(command.current_dir(root()));
+    command
+}
+
+/// The same command without what `cargo run` tells this program of its own package; for whatever calls cargo.
+pub(crate) fn without_our_package(command: &mut Command) -> &mut Command {
     for (name, _) in std::env::vars_os() {
         if name.to_str().is_some_and(is_of_this_package) {
             command.env_remove(name);

@@ -11,7 +11,7 @@ use clap::Args;
 use crate::clients::{self, Served};
 use crate::process::{cargo_command, quiet};
 use crate::tests_built::{self, TestProgram};
-use crate::{book, environment};
+use crate::{book, environment, python};
 
 /// Which suites to run.
 #[derive(Debug, Clone, Args)]
@@ -53,6 +53,7 @@ enum Work {
     CommandLine(&'static str),
     /// Programs that nobody here wrote, against one served mesh.
     Clients(fn(&Served, Depth) -> Result<usize>),
+    Python,
     DocTests,
     ApiDocs,
     Book,
@@ -94,6 +95,7 @@ pub(crate) fn all() -> Vec<Suite> {
             Work::Crates(&["meshweave-connectors"]),
         ),
         suite("flight", "Flight SQL, raw messages", &[], Work::Crates(&["meshweave-flight-server"])),
+        suite("embed", "finding a mesh, its settings, its contracts", &[], Work::Crates(&["meshweave-embed"])),
         suite("portal", "health, readiness, metrics over HTTP", &[], Work::Crates(&["meshweave-portal"])),
         suite("cli", "the binary, .slt files, plan snapshots", &[], Work::Crates(&["meshweave"])),
         suite("server", "TLS, drain, health, metrics, traces", &[Need::Python], Work::CommandLine("server::")),
@@ -125,6 +127,7 @@ pub(crate) fn all() -> Vec<Suite> {
             &[],
             Work::Clients(|served, depth| clients::python(served, depth == Depth::Nightly)),
         ),
+        suite("python", "the wheel: types, stopping, DB-API, notebooks, stubs", &[], Work::Python),
         suite("doc-tests", "examples in the documentation", &[], Work::DocTests),
         suite("lint", "clippy, warnings as errors", &[], Work::Lint),
         suite("api-docs", "rustdoc, warnings as errors", &[], Work::ApiDocs),
@@ -194,6 +197,7 @@ impl Run {
             }
             Work::Clients(run) => run(self.served()?, self.depth),
             Work::CommandLine(module) => self.command_line(module),
+            Work::Python => python::run(),
             Work::Book => book::check(),
         }
     }

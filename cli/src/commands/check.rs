@@ -9,10 +9,10 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use meshweave_contract::problem::{Problem, Severity};
+use meshweave_embed::files;
 use meshweave_engine::Kind;
 use serde_json::json;
 
-use super::files;
 use crate::args::{Check, Format, Global};
 use crate::failure::{self, Fault, Outcome};
 use crate::output::units::count;

@@ -17,12 +17,13 @@ use std::time::{Duration, Instant};
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
 use futures::StreamExt as _;
+use meshweave_embed::register::tasks;
 use meshweave_engine::context::ScanReport;
 use meshweave_engine::{Engine, Principal, Statement};
 use meshweave_testdata::demo::{self, Mesh};
 
 use self::folder::{Folder, State};
-use super::register::{register_all, tasks};
+use super::register::register_all;
 use crate::args::{Demo, Format, Global};
 use crate::failure::{self, Fault, Outcome};
 use crate::output::progress::Progress;

@@ -5,7 +5,6 @@
 pub(crate) mod check;
 pub(crate) mod demo;
 pub(crate) mod describe;
-mod files;
 pub(crate) mod init;
 pub(crate) mod manual;
 pub(crate) mod plan;

@@ -7,12 +7,12 @@
 //! Start reading at [`run`].
 
 use meshweave_contract::compare::{Change, Class, Verdict};
+use meshweave_embed::register::{Task, tasks};
 use meshweave_engine::catalog::change::ChangeReport;
 use meshweave_engine::catalog::register::Registered;
 use meshweave_engine::{Error, Kind};
 use serde_json::json;
 
-use super::register::{Task, tasks};
 use crate::args::{Format, Global, Plan};
 use crate::failure::{self, Fault, Outcome};
 use crate::output::units::count;
@@ -25,10 +25,6 @@ use crate::session::Session;
 /// The first failure, after all files were considered; [`Fault::Reported`] with [`Kind::BreakingChange`] when one would be refused.
 pub(crate) async fn run(args: &Plan, global: &Global, output: &Output) -> Outcome {
     let tasks = tasks(&args.paths, args.storage.as_deref(), true)?;
-    if tasks.len() > 1 && args.storage.is_some() {
-        let hint = "Name one contract, or write the locations into the contracts.";
-        return Err(failure::unusable("--storage", "one location cannot hold several products", hint));
-    }
     let session = Session::open(global).await?;
     let mut plans = Vec::new();
     let mut failures = Vec::new();

@@ -5,13 +5,13 @@
 use std::path::{Path, PathBuf};
 
 use meshweave_contract::parse::{self, Bundle, Text};
+use meshweave_engine::Result;
 
-use crate::config;
-use crate::failure::{self, Outcome};
-use crate::session::MESH_FILE;
+use crate::find::MESH_FILE;
+use crate::{fault, folder_of, settings};
 
 /// Documents of a mesh that are not contracts.
-const OTHER_DOCUMENTS: [&str; 3] = [MESH_FILE, "domain.yaml", config::FILE];
+const OTHER_DOCUMENTS: [&str; 3] = [MESH_FILE, "domain.yaml", settings::FILE];
 
 /// Every contract file under `paths`, each once, folders in the order of their names.
 ///
@@ -20,13 +20,13 @@ const OTHER_DOCUMENTS: [&str; 3] = [MESH_FILE, "domain.yaml", config::FILE];
 ///
 /// # Errors
 /// A path that does not exist or cannot be read.
-pub(crate) fn contracts(paths: &[PathBuf]) -> Outcome<Vec<PathBuf>> {
+pub fn contracts(paths: &[PathBuf]) -> Result<Vec<PathBuf>> {
     let mut found = Vec::new();
     for path in paths {
         if path.is_dir() {
             walk(path, &mut found)?;
         } else {
-            std::fs::metadata(path).map_err(|error| failure::file(path, "reading", error))?;
+            std::fs::metadata(path).map_err(|error| fault::file(path, "reading", error))?;
             found.push(path.clone());
         }
     }
@@ -35,10 +35,10 @@ pub(crate) fn contracts(paths: &[PathBuf]) -> Outcome<Vec<PathBuf>> {
     Ok(found)
 }
 
-fn walk(folder: &Path, found: &mut Vec<PathBuf>) -> Outcome {
-    let named = |error| failure::file(folder, "reading the folder", error);
+fn walk(folder: &Path, found: &mut Vec<PathBuf>) -> Result<()> {
+    let named = |error| fault::file(folder, "reading the folder", error);
     let mut children = std::fs::read_dir(folder)
-        .and_then(|entries| entries.map(|entry| entry.map(|e| e.path())).collect::<Result<Vec<_>, _>>())
+        .and_then(|entries| entries.map(|entry| entry.map(|e| e.path())).collect::<std::io::Result<Vec<_>>>())
         .map_err(named)?;
     children.sort();
     for child in children {
@@ -68,27 +68,27 @@ fn is_contract(name: &str) -> bool {
 ///
 /// # Errors
 /// A path that does not exist or cannot be read.
-pub(crate) fn bundles(paths: &[PathBuf]) -> Outcome<Vec<Bundle>> {
+pub fn bundles(paths: &[PathBuf]) -> Result<Vec<Bundle>> {
     let named = contracts(paths)?;
-    let documents = named.iter().map(|path| document(path)).collect::<Outcome<Vec<Text>>>()?;
+    let documents = named.iter().map(|path| document(path)).collect::<Result<Vec<Text>>>()?;
     let mut near = Vec::new();
     for (path, _) in named.iter().zip(&documents).filter(|(_, document)| parse::refers(document)) {
         near.extend(beside(path)?.into_iter().filter(|other| !named.contains(other)));
     }
     near.sort();
     near.dedup();
-    let near = near.iter().map(|path| document(path)).collect::<Outcome<Vec<Text>>>()?;
+    let near = near.iter().map(|path| document(path)).collect::<Result<Vec<Text>>>()?;
     Ok(parse::gather(&documents, &near))
 }
 
 /// The files in a document's folder, and in the folder of its contracts.
-fn beside(path: &Path) -> Outcome<Vec<PathBuf>> {
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or_else(|| Path::new("."));
+fn beside(path: &Path) -> Result<Vec<PathBuf>> {
+    let folder = folder_of(path);
     let stem = path.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
     let own = path.with_file_name(format!("{stem}{}", parse::CONTRACTS));
     let mut found = Vec::new();
     for folder in [folder, &own].into_iter().filter(|folder| folder.is_dir()) {
-        let named = |error| failure::file(folder, "reading the folder", error);
+        let named = |error| fault::file(folder, "reading the folder", error);
         for entry in std::fs::read_dir(folder).map_err(named)? {
             let child = entry.map_err(named)?.path();
             let name = child.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
@@ -100,7 +100,7 @@ fn beside(path: &Path) -> Outcome<Vec<PathBuf>> {
     Ok(found)
 }
 
-fn document(path: &Path) -> Outcome<Text> {
+fn document(path: &Path) -> Result<Text> {
     Ok(Text { text: read(path)?, file: path.display().to_string() })
 }
 
@@ -108,8 +108,8 @@ fn document(path: &Path) -> Outcome<Text> {
 ///
 /// # Errors
 /// It cannot be read.
-fn read(path: &Path) -> Outcome<Vec<u8>> {
-    std::fs::read(path).map_err(|error| failure::file(path, "reading the contract", error))
+fn read(path: &Path) -> Result<Vec<u8>> {
+    std::fs::read(path).map_err(|error| fault::file(path, "reading the contract", error))
 }
 
 #[cfg(test)]
