@@ -25,7 +25,7 @@ use crate::policy::PolicyEngine;
 use crate::run::{self, Executor, LocalExecutor, Runnable, Runtime};
 use crate::settings::Settings;
 use crate::state::StateStore;
-use crate::temp::{Ingest, TempSchema};
+use crate::temp::{Ingest, Quota, TEMP, TempSchema};
 use crate::version::VersionVector;
 
 /// What an engine is made of.
@@ -60,6 +60,8 @@ pub struct Engine {
     pub(crate) metrics: Arc<Metrics>,
     /// What all queries share: memory, places, the executor.
     pub(crate) runtime: Arc<Runtime>,
+    /// What the temporary tables of all sessions may hold.
+    temp_memory: Arc<Quota>,
 }
 
 /// One statement and what fills its parameters.
@@ -242,7 +244,9 @@ impl Engine {
         let log = Arc::new(QueryLog::new(Arc::clone(&state), queue, Arc::clone(&metrics)));
         let runtime = Arc::new(Runtime::new(&parts.settings, executor)?);
         let Parts { settings, connectors, policy, .. } = parts;
-        Ok(Arc::new(Self { settings, catalog, connectors, policy, state, log, metrics, runtime }))
+        let temp_memory = settings.sessions.temp_memory_of_all.0;
+        let temp_memory = Arc::new(Quota::new(temp_memory, "all sessions", "sessions.temp_memory_of_all"));
+        Ok(Arc::new(Self { settings, catalog, connectors, policy, state, log, metrics, runtime, temp_memory }))
     }
 
     /// The catalog as it is now.
@@ -289,7 +293,7 @@ impl Engine {
     /// An empty schema for temporary tables: one per session, handed to its queries in [`QueryContext::temp`].
     pub fn temp_schema(&self) -> Arc<TempSchema> {
         let limit = self.settings.sessions.temp_memory.0;
-        Arc::new(TempSchema::new(limit, self.runtime.template.pool()))
+        Arc::new(TempSchema::new(limit, &self.temp_memory, self.runtime.template.pool()))
     }
 
     /// Takes rows into a temporary table of the context's session, all or none; gives their number.
@@ -299,7 +303,15 @@ impl Engine {
     pub async fn ingest(&self, ctx: &QueryContext, ingest: Ingest, rows: SendableRecordBatchStream) -> Result<u64> {
         let ctx = ctx.clone().with_timeout(self.settings.limits.statement_timeout.0);
         let temp = ctx.temp.as_ref().ok_or_else(plan::no_session)?;
-        ctx.bounded(ingest.take_in(temp, rows)).await
+        self.log.start();
+        let mut recorder = Recorder::new(&self.log, &ctx, &format!("INGEST INTO {TEMP}.{}", ingest.table));
+        recorder.runs(&VersionVector::default());
+        let taken = ctx.bounded(ingest.take_in(temp, rows)).await;
+        match &taken {
+            Ok(_) => recorder.finished(),
+            Err(error) => recorder.failed(error),
+        }
+        taken
     }
 
     /// A reservation in the memory that all queries share, for what a door holds of their answers. It is empty.

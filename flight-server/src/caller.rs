@@ -66,6 +66,7 @@ impl Caller {
         }
         let database = text(headers, "database")?.filter(|name| !name.eq_ignore_ascii_case(catalog));
         let agent = text(headers, "user-agent")?.unwrap_or_default();
+        let is_jdbc = is_jdbc(&agent);
         Ok(Self {
             principal,
             session: None,
@@ -74,9 +75,11 @@ impl Caller {
             project: text(headers, "x-meshweave-project")?.or(chosen.project),
             max_staleness: max_staleness(headers)?.or(chosen.max_staleness),
             default_schema: text(headers, "schema")?.or(database).or(chosen.schema),
+            profile: profile(headers)?
+                .or(chosen.wire)
+                .unwrap_or_else(|| if is_jdbc { Profile::Jdbc } else { Profile::of_agent(&agent) }),
+            is_jdbc,
             versions: versions(headers)?,
-            profile: profile(headers)?.or(chosen.wire).unwrap_or_else(|| Profile::of_agent(&agent)),
-            is_jdbc: agent.contains("JDBC Flight SQL Driver"),
             timeout: timeout(headers)?,
             message_bytes: message_bytes(headers, chosen.max_message_bytes, options)?,
         })
@@ -97,6 +100,11 @@ impl Caller {
         ctx.cancel = server.child_token();
         ctx
     }
+}
+
+/// Whether the Apache JDBC driver calls. It gives no name of its own: what can be seen is the library below it.
+fn is_jdbc(agent: &str) -> bool {
+    agent.starts_with("grpc-java") || agent.contains("JDBC Flight SQL Driver")
 }
 
 /// The text of a header; none when it is absent or empty.
@@ -122,12 +130,13 @@ fn versions(headers: &MetadataMap) -> Outcome<Option<Arc<VersionVector>>> {
     }
 }
 
+/// The profile that a client asks for; none: it is known by its name.
 fn profile(headers: &MetadataMap) -> Outcome<Option<Profile>> {
     let Some(word) = text(headers, "x-meshweave-wire")? else { return Ok(None) };
     match Profile::named(&word) {
         Some(profile) => Ok(Some(profile)),
         None => Err(Fault::invalid(format!("the header `x-meshweave-wire` cannot be \"{word}\""))
-            .hint("It is `compat`, `arrow` (or `native`), `odbc` or `grafana`.")),
+            .hint("It is `compat`, `jdbc`, `arrow` (or `native`), `odbc` or `grafana`.")),
     }
 }
 

@@ -66,6 +66,8 @@ impl Service {
         let chosen = kept.map(|session| session.chosen()).unwrap_or_default();
         let caller = Caller::read(headers, principal, chosen, &self.backend.catalog().catalog_name, &self.options)?;
         let offered = if session.is_none() { Some(SessionId::fresh()) } else { None };
+        // JDBC keeps every cookie: what its first call makes is found by the second one.
+        let session = session.or_else(|| offered.clone().filter(|_| caller.is_jdbc));
         Ok(Caller { session, offered, ..caller })
     }
 

@@ -142,7 +142,7 @@ pub(crate) fn postgresql() -> Result<()> {
 ///
 /// # Errors
 /// When it is missing and cannot be installed; the message names the packages.
-fn debian(what: &str, packages: &[&str], is_there_now: impl Fn() -> bool) -> Result<()> {
+pub(crate) fn debian(what: &str, packages: &[&str], is_there_now: impl Fn() -> bool) -> Result<()> {
     if is_there_now() {
         return Ok(());
     }
@@ -177,7 +177,10 @@ fn postgresql_is_there() -> bool {
 }
 
 /// A Go toolchain: the machine's, else the one that a Python package ships.
-fn go() -> Result<PathBuf> {
+///
+/// # Errors
+/// When neither can be had.
+pub(crate) fn go() -> Result<PathBuf> {
     if is_there("go") {
         return Ok(PathBuf::from("go"));
     }

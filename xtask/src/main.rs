@@ -11,6 +11,7 @@
 
 mod bench;
 mod book;
+mod clients;
 mod environment;
 mod process;
 mod python;

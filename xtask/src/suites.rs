@@ -8,6 +8,7 @@ use std::process::ExitCode;
 use anyhow::{Context as _, Result, bail};
 use clap::Args;
 
+use crate::clients::{self, Served};
 use crate::process::{cargo_command, quiet};
 use crate::tests_built::{self, TestProgram};
 use crate::{book, environment, python};
@@ -50,6 +51,8 @@ enum Work {
     Crates(&'static [&'static str]),
     /// The integration tests of the command line whose path begins with this module.
     CommandLine(&'static str),
+    /// Programs that nobody here wrote, against one served mesh.
+    Clients(fn(&Served, Depth) -> Result<usize>),
     Python,
     DocTests,
     ApiDocs,
@@ -111,6 +114,19 @@ pub(crate) fn all() -> Vec<Suite> {
             Work::CommandLine("differential::"),
         ),
         suite("adbc", "the real ADBC driver", &[Need::Python, Need::S3Server], Work::CommandLine("adbc::")),
+        suite(
+            "jdbc",
+            "the Apache JDBC driver, SchemaCrawler, sqlline",
+            &[],
+            Work::Clients(|served, _| clients::jdbc(served)),
+        ),
+        suite("adbc-go", "ADBC's own validation suite", &[], Work::Clients(|served, _| clients::adbc_go(served))),
+        suite(
+            "clients-python",
+            "drivers, data frames, replays, Superset's driver",
+            &[],
+            Work::Clients(|served, depth| clients::python(served, depth == Depth::Nightly)),
+        ),
         suite("python", "the wheel: types, stopping, DB-API, notebooks, stubs", &[], Work::Python),
         suite("doc-tests", "examples in the documentation", &[], Work::DocTests),
         suite("lint", "clippy, warnings as errors", &[], Work::Lint),
@@ -122,6 +138,7 @@ pub(crate) fn all() -> Vec<Suite> {
 struct Run {
     depth: Depth,
     programs: OnceCell<Vec<TestProgram>>,
+    served: OnceCell<Served>,
 }
 
 impl Run {
@@ -131,6 +148,14 @@ impl Run {
             let _first = self.programs.set(tests_built::build()?);
         }
         self.programs.get().map(Vec::as_slice).context("test programs")
+    }
+
+    /// The served mesh, started on first use and stopped at the end.
+    fn served(&self) -> Result<&Served> {
+        if self.served.get().is_none() {
+            let _first = self.served.set(Served::start()?);
+        }
+        self.served.get().context("a served mesh")
     }
 
     /// What test programs are told.
@@ -170,6 +195,7 @@ impl Run {
                 quiet(cargo_command().args(["doc", "--workspace", "--no-deps"]).env("RUSTDOCFLAGS", "-D warnings"))
                     .map(|_| 1)
             }
+            Work::Clients(run) => run(self.served()?, self.depth),
             Work::CommandLine(module) => self.command_line(module),
             Work::Python => python::run(),
             Work::Book => book::check(),
@@ -220,21 +246,21 @@ pub(crate) fn run(choice: &Choice, depth: Depth) -> Result<ExitCode> {
             bail!("there is no suite {name:?}; there are: {}", names.join(", "));
         }
     }
-    let run = Run { depth, programs: OnceCell::new() };
+    let run = Run { depth, programs: OnceCell::new(), served: OnceCell::new() };
     let (mut passed, mut failed, mut skipped) = (0, 0, 0);
     for suite in suites.iter().filter(|s| choice.only.is_empty() || choice.only.iter().any(|name| name == s.name)) {
-        println!("suite {:<11} {}", suite.name, suite.what);
+        println!("suite {:<14} {}", suite.name, suite.what);
         match run.suite(suite) {
             Ok(count) => {
-                println!("suite {:<11} ok, {count} cases", suite.name);
+                println!("suite {:<14} ok, {count} cases", suite.name);
                 passed += count;
             }
             Err(error) if choice.allow_skip.iter().any(|name| name == suite.name) => {
-                println!("suite {:<11} SKIPPED: {error:#}", suite.name);
+                println!("suite {:<14} SKIPPED: {error:#}", suite.name);
                 skipped += 1;
             }
             Err(error) => {
-                println!("suite {:<11} FAILED: {error:#}", suite.name);
+                println!("suite {:<14} FAILED: {error:#}", suite.name);
                 failed += 1;
             }
         }

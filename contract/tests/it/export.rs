@@ -157,3 +157,49 @@ fn the_domain_of_the_folder_is_taken_where_a_document_names_none() {
     assert_eq!(product.id.to_string(), "commerce.orders@1.0.0");
     assert_eq!(product.custom["version"], "1");
 }
+
+/// References by the identifiers of tables and columns mean the same as those by names, and are written again as they were.
+#[test]
+fn references_by_identifier_are_followed() {
+    let text = |to: &str, from: &str| {
+        format!(
+            "apiVersion: v3.2.0\nkind: DataContract\nid: shop\nname: shop\nversion: 1.0.0\nstatus: active\ndomain: shop\n\
+             schema:\n  - name: orders\n    id: orders_tbl\n    properties:\n\
+             \x20     - {{ name: order_id, id: o1, logicalType: string }}\n\
+             \x20     - {{ name: customer, id: o2, logicalType: string, relationships: [ {{ to: {to} }} ] }}\n\
+             \x20   relationships: [ {{ from: [ {from}, orders.customer ], to: [ lines.order_id, {to} ] }} ]\n\
+             \x20 - name: lines\n    id: lines_tbl\n    properties:\n\
+             \x20     - {{ name: order_id, id: l1, logicalType: string }}\n\
+             \x20     - {{ name: buyer, id: l2, logicalType: string }}\n\
+             \x20     - {{ name: again, id: twice, logicalType: string }}\n\
+             \x20     - {{ name: once_more, id: twice, logicalType: string }}\n"
+        )
+    };
+    let read = |text: &str| {
+        let parsed = parse(text.as_bytes(), "c.yaml");
+        assert_eq!(parsed.problems, [], "{text}");
+        parsed.product.unwrap()
+    };
+    let links = |product: &Product| product.output_ports[0].tables[0].relationships.clone();
+    let by_name = links(&read(&text("lines.buyer", "order_id")));
+    assert_eq!(by_name.len(), 2, "{by_name:?}");
+    for (to, from) in [
+        ("schema/lines_tbl/properties/l2", "schema/orders_tbl/properties/o1"),
+        ("/schema/lines_tbl/properties/l2", "order_id"),
+    ] {
+        let product = read(&text(to, from));
+        assert_eq!(links(&product), by_name, "{to} {from}");
+        check("references", &product);
+    }
+    // What leads out of the document, below a column, or to nothing that is one, is kept and not followed.
+    for to in [
+        "schema/lines_tbl/properties/twice",
+        "schema/lines_tbl/properties/l9",
+        "schema/lines_tbl/properties/l2/properties/part",
+        "other.yaml#schema/lines_tbl/properties/l2",
+    ] {
+        let product = read(&text(to, "order_id"));
+        assert_eq!(links(&product), [], "{to}");
+        check("references", &product);
+    }
+}

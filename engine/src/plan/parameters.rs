@@ -6,21 +6,48 @@ use std::collections::HashMap;
 
 use arrow::datatypes::DataType;
 use datafusion::common::ScalarValue;
-use datafusion::logical_expr::LogicalPlan;
+use datafusion::common::tree_node::{TreeNode as _, TreeNodeRecursion};
+use datafusion::logical_expr::{Cast, Expr, LogicalPlan, TryCast};
 
 use crate::engine::{ParameterInfo, Parameters};
 use crate::error::{Error, Result};
 use crate::plan::tokens::Style;
 
-/// The parameters of a statement in the order of their numbers, with the types that the planner inferred.
+/// The parameters of a statement in the order of their numbers, with the types that the planner inferred, else those that the
+/// statement casts them to: a driver that binds by type (JDBC) can then bind a number to `CAST(? AS INT)`.
 ///
 /// # Errors
 /// A parameter that would have to be of two types.
 pub(super) fn describe(plan: &LogicalPlan, style: &Style) -> Result<Vec<ParameterInfo>> {
     let types = plan.get_parameter_types()?;
+    let casts = cast_types(plan)?;
+    let data_type = |number| of(&types, number).or_else(|| of(&casts, number));
     Ok((1..=style.count())
-        .map(|number| ParameterInfo { name: name(style, number), data_type: of(&types, number) })
+        .map(|number| ParameterInfo { name: name(style, number), data_type: data_type(number) })
         .collect())
+}
+
+/// The types that parameters are cast to where they stand; none for one that is cast to several.
+fn cast_types(plan: &LogicalPlan) -> Result<HashMap<String, Option<DataType>>> {
+    let mut types: HashMap<String, Option<DataType>> = HashMap::new();
+    plan.apply_with_subqueries(|node| {
+        node.apply_expressions(|expression| {
+            expression.apply(|expression| {
+                let (Expr::Cast(Cast { expr, field }) | Expr::TryCast(TryCast { expr, field })) = expression else {
+                    return Ok(TreeNodeRecursion::Continue);
+                };
+                if let Expr::Placeholder(parameter) = expr.as_ref() {
+                    let wanted = Some(field.data_type().clone());
+                    let known = types.entry(parameter.id.clone()).or_insert_with(|| wanted.clone());
+                    if *known != wanted {
+                        *known = None;
+                    }
+                }
+                Ok(TreeNodeRecursion::Continue)
+            })
+        })
+    })?;
+    Ok(types)
 }
 
 /// Puts values in the place of parameters, each cast to the type that its place asks for.

@@ -120,6 +120,8 @@ pub struct SessionSettings {
     pub idle: Timeout,
     /// Memory that the temporary tables of one session may hold, bytes; it counts in `limits.memory` as well.
     pub temp_memory: ByteSize,
+    /// Memory that the temporary tables of all sessions may hold together, bytes.
+    pub temp_memory_of_all: ByteSize,
 }
 
 impl Default for SessionSettings {
@@ -129,6 +131,7 @@ impl Default for SessionSettings {
             per_principal: 1_000,
             idle: Timeout(Duration::from_secs(30 * 60)),
             temp_memory: ByteSize(256 << 20),
+            temp_memory_of_all: ByteSize(1 << 30),
         }
     }
 }

@@ -102,11 +102,12 @@ impl TempSchema {
     /// An empty schema.
     ///
     /// - `limit`: what its tables may hold together, bytes in memory.
+    /// - `all`: what the tables of all sessions may hold.
     /// - `pool`: where that is counted, beside what queries hold.
-    pub(crate) fn new(limit: u64, pool: &Arc<dyn MemoryPool>) -> Self {
+    pub(crate) fn new(limit: u64, all: &Arc<Quota>, pool: &Arc<dyn MemoryPool>) -> Self {
         let reservation = MemoryConsumer::new("temporary tables").register(pool);
-        let limit = usize::try_from(limit).unwrap_or(usize::MAX);
-        let budget = Arc::new(Budget { limit, used: AtomicUsize::new(0), reservation });
+        let own = Quota::new(limit, "this session", "sessions.temp_memory");
+        let budget = Arc::new(Budget { own, all: Arc::clone(all), reservation });
         Self { budget, state: Mutex::default() }
     }
 
@@ -117,7 +118,7 @@ impl TempSchema {
 
     /// Bytes that its tables hold, in memory.
     pub fn held_bytes(&self) -> usize {
-        self.budget.used.load(Ordering::Relaxed)
+        self.budget.own.used.load(Ordering::Relaxed)
     }
 
     /// Whether it was ever given a table and still has one.
@@ -195,16 +196,48 @@ pub(crate) fn checked_columns(schema: &SchemaRef) -> Result<()> {
     }
 }
 
-/// What the tables of one session may hold, and what they do.
-struct Budget {
+/// Bytes that tables may hold, and those that they do.
+#[derive(Debug)]
+pub(crate) struct Quota {
     limit: usize,
     used: AtomicUsize,
+    /// Whose tables, and the setting that says how much: for errors.
+    whose: &'static str,
+    setting: &'static str,
+}
+
+impl Quota {
+    pub(crate) fn new(limit: u64, whose: &'static str, setting: &'static str) -> Self {
+        Self { limit: usize::try_from(limit).unwrap_or(usize::MAX), used: AtomicUsize::new(0), whose, setting }
+    }
+
+    fn take(&self, bytes: usize) -> Result<()> {
+        let fits = |used: usize| used.checked_add(bytes).filter(|sum| *sum <= self.limit);
+        if self.used.fetch_update(Ordering::Relaxed, Ordering::Relaxed, fits).is_ok() {
+            return Ok(());
+        }
+        let limit = crate::usage::told(self.limit as u64);
+        let (whose, setting) = (self.whose, self.setting);
+        let message = format!("the temporary tables of {whose} would hold more than {limit}, the limit of {setting}");
+        let hint = Some("Drop tables that are not needed any more, or keep fewer rows.".to_owned());
+        Err(Failure::Exhausted { message, hint }.into())
+    }
+
+    fn give_back(&self, bytes: usize) {
+        self.used.fetch_sub(bytes, Ordering::Relaxed);
+    }
+}
+
+/// What the tables of one session may hold: of their own, with those of others, and with all queries.
+struct Budget {
+    own: Quota,
+    all: Arc<Quota>,
     reservation: MemoryReservation,
 }
 
 impl fmt::Debug for Budget {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Budget").field("limit", &self.limit).field("used", &self.used).finish_non_exhaustive()
+        f.debug_struct("Budget").field("own", &self.own).field("all", &self.all).finish_non_exhaustive()
     }
 }
 
@@ -221,17 +254,12 @@ impl Budget {
     /// # Errors
     /// [`Failure::Exhausted`] when the session or the process has none left.
     fn take(self: &Arc<Self>, bytes: usize) -> Result<Room> {
-        let fits = |used: usize| used.checked_add(bytes).filter(|sum| *sum <= self.limit);
-        if self.used.fetch_update(Ordering::Relaxed, Ordering::Relaxed, fits).is_err() {
-            let message = format!(
-                "the temporary tables of this session would hold more than {}, the limit of sessions.temp_memory",
-                crate::usage::told(self.limit as u64)
-            );
-            let hint = Some("Drop tables that are not needed any more, or keep fewer rows.".to_owned());
-            return Err(Failure::Exhausted { message, hint }.into());
-        }
+        self.own.take(bytes)?;
+        let all = self.all.take(bytes).inspect_err(|_| self.own.give_back(bytes));
+        all?;
         if let Err(error) = self.reservation.try_grow(bytes) {
-            self.used.fetch_sub(bytes, Ordering::Relaxed);
+            self.own.give_back(bytes);
+            self.all.give_back(bytes);
             return Err(error.into());
         }
         Ok(Room { budget: Arc::clone(self), bytes })
@@ -240,7 +268,8 @@ impl Budget {
 
 impl Drop for Room {
     fn drop(&mut self) {
-        self.budget.used.fetch_sub(self.bytes, Ordering::Relaxed);
+        self.budget.own.give_back(self.bytes);
+        self.budget.all.give_back(self.bytes);
         self.budget.reservation.shrink(self.bytes);
     }
 }
@@ -274,7 +303,8 @@ mod tests {
 
     fn budget(limit: usize, process: usize) -> (Arc<dyn MemoryPool>, TempSchema) {
         let pool: Arc<dyn MemoryPool> = Arc::new(GreedyMemoryPool::new(process));
-        let temp = TempSchema::new(limit as u64, &pool);
+        let all = Arc::new(Quota::new(10_000, "all sessions", "sessions.temp_memory_of_all"));
+        let temp = TempSchema::new(limit as u64, &all, &pool);
         (pool, temp)
     }
 
@@ -289,6 +319,19 @@ mod tests {
         assert_eq!((temp.held_bytes(), pool.reserved()), (100, 100));
         drop((first, second));
         assert_eq!((temp.held_bytes(), pool.reserved()), (0, 0));
+    }
+
+    #[test]
+    fn all_sessions_together_have_a_quota_too() {
+        let pool: Arc<dyn MemoryPool> = Arc::new(GreedyMemoryPool::new(1000));
+        let all = Arc::new(Quota::new(100, "all sessions", "sessions.temp_memory_of_all"));
+        let (one, two) = (TempSchema::new(80, &all, &pool), TempSchema::new(80, &all, &pool));
+        let held = one.budget.take(60).unwrap();
+        let error = two.budget.take(41).unwrap_err();
+        assert!(error.to_string().contains("sessions.temp_memory_of_all"), "{error}");
+        assert_eq!((two.held_bytes(), pool.reserved()), (0, 60));
+        drop(held);
+        two.budget.take(80).unwrap();
     }
 
     #[test]

@@ -63,7 +63,7 @@ pub(crate) fn answer(
         Command::CommandGetDbSchemas(c) => tables::schemas(&listing(), &c),
         Command::CommandGetTables(c) => tables::tables(&listing(), &c, profile),
         Command::CommandGetTableTypes(_) => tables::table_types(),
-        Command::CommandGetSqlInfo(c) => sql_info::sql_info(&c, handle_lifetime),
+        Command::CommandGetSqlInfo(c) => sql_info::sql_info(&c, profile, handle_lifetime),
         Command::CommandGetXdbcTypeInfo(c) => type_info::type_info(c),
         Command::CommandGetPrimaryKeys(c) => keys::primary(&listing(), &c),
         Command::CommandGetImportedKeys(c) => keys::imported(&listing(), &c),

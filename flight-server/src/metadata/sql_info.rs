@@ -27,6 +27,7 @@ use datafusion::sql::sqlparser::keywords::ALL_KEYWORDS;
 
 use super::built;
 use crate::status::{Fault, Outcome};
+use crate::wire::Profile;
 
 /// One member of the specification's union.
 #[derive(Debug, Clone)]
@@ -42,6 +43,9 @@ enum Value {
 /// The code of the time that a prepared statement can be used.
 const STATEMENT_TIMEOUT: u32 = 100;
 
+/// The codes of bulk ingestion, the youngest of the specification.
+const BULK_INGESTION: [u32; 2] = [10, 11];
+
 static VALUES: LazyLock<BTreeMap<u32, Value>> = LazyLock::new(|| values().into_iter().collect());
 
 pub(super) fn schema() -> SchemaRef {
@@ -49,14 +53,24 @@ pub(super) fn schema() -> SchemaRef {
 }
 
 /// The asked codes that we know, or all; sorted by code.
-pub(super) fn sql_info(command: &CommandGetSqlInfo, handle_lifetime: Duration) -> Outcome<RecordBatch> {
-    let data = data(handle_lifetime).map_err(|e| Fault::internal("building the server's description", &e))?;
+///
+/// JDBC asks for all and binds nothing in bulk: it is not told [`BULK_INGESTION`], since its driver up to version 16 fails at codes
+/// that it does not know, and loses all others with them.
+pub(super) fn sql_info(
+    command: &CommandGetSqlInfo,
+    profile: Profile,
+    handle_lifetime: Duration,
+) -> Outcome<RecordBatch> {
+    let is_for_all = command.info.is_empty();
+    let data =
+        data(handle_lifetime, |code| !(is_for_all && profile == Profile::Jdbc && BULK_INGESTION.contains(&code)))
+            .map_err(|e| Fault::internal("building the server's description", &e))?;
     built(data.record_batch(command.info.iter().copied()))
 }
 
-fn data(handle_lifetime: Duration) -> Result<SqlInfoData, FlightError> {
+fn data(handle_lifetime: Duration, is_told: impl Fn(u32) -> bool) -> Result<SqlInfoData, FlightError> {
     let mut builder = SqlInfoDataBuilder::new();
-    for (code, value) in VALUES.iter() {
+    for (code, value) in VALUES.iter().filter(|(code, _)| is_told(**code)) {
         match value.clone() {
             Value::Text(value) => builder.append(*code, value.as_str()),
             Value::Flag(value) => builder.append(*code, value),

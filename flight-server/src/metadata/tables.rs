@@ -79,7 +79,8 @@ pub(super) fn tables(listing: &Listing, command: &CommandGetTables, profile: Pro
 /// The columns of a table with the types that a query sends, and what drivers show of them.
 fn columns(listing: &Listing, table: &Listed, profile: Profile) -> Schema {
     let place = [listing.catalog.as_str(), table.schema.as_str(), table.name.as_str()];
-    let field = |field: &Arc<Field>| table_field(field, profile, place, table.remarks(field.name()));
+    let is_writable = table.kind == Kind::TemporaryTable;
+    let field = |field: &Arc<Field>| table_field(field, profile, place, table.remarks(field.name()), is_writable);
     Schema::new(table.columns.fields().iter().map(field).collect::<Vec<_>>())
 }
 

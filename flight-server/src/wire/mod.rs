@@ -38,6 +38,8 @@ pub(crate) enum Profile {
     Odbc,
     /// `Compat` in the types of Grafana's frames: numbers, texts, booleans and moments.
     Grafana,
+    /// What the Apache JDBC driver reads rightly: as [`Self::Compat`], and no unsigned numbers, which it takes for signed ones.
+    Jdbc,
 }
 
 impl Profile {
@@ -48,6 +50,7 @@ impl Profile {
             "arrow" | "native" => Some(Self::Arrow),
             "odbc" => Some(Self::Odbc),
             "grafana" => Some(Self::Grafana),
+            "jdbc" => Some(Self::Jdbc),
             _ => None,
         }
     }
@@ -71,6 +74,7 @@ impl Profile {
             Self::Arrow => "arrow",
             Self::Odbc => "odbc",
             Self::Grafana => "grafana",
+            Self::Jdbc => "jdbc",
         }
     }
 
@@ -81,6 +85,7 @@ impl Profile {
             Self::Arrow => 1,
             Self::Odbc => 2,
             Self::Grafana => 3,
+            Self::Jdbc => 4,
         }
     }
 
@@ -91,6 +96,7 @@ impl Profile {
             1 => Ok(Self::Arrow),
             2 => Ok(Self::Odbc),
             3 => Ok(Self::Grafana),
+            4 => Ok(Self::Jdbc),
             other => Err(Fault::invalid(format!(
                 "the ticket asks for wire profile {other}, which this server does not know"
             ))),

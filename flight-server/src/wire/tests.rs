@@ -1,9 +1,10 @@
-//! Every type through the profiles, nested and sliced.
+//! Every type through every profile, nested and sliced.
 
 use arrow::array::{
-    Array, ArrayRef, AsArray, BinaryViewArray, Decimal64Array, DictionaryArray, Float16Array, Int32Array, Int64Array,
-    LargeListArray, LargeStringArray, ListArray, ListViewArray, NullArray, RunArray, StringArray, StringViewArray,
-    StructArray, TimestampMicrosecondArray, UnionArray,
+    Array, ArrayRef, AsArray, BinaryViewArray, Decimal64Array, DictionaryArray, Float16Array, Int16Array, Int32Array,
+    Int64Array, LargeListArray, LargeStringArray, ListArray, ListViewArray, NullArray, RunArray, StringArray,
+    StringViewArray, StructArray, TimestampMicrosecondArray, UInt8Array, UInt16Array, UInt32Array, UInt64Array,
+    UnionArray,
 };
 use arrow::buffer::ScalarBuffer;
 use arrow::datatypes::{DataType, Int32Type, TimeUnit, UnionFields};
@@ -54,6 +55,23 @@ fn compat_is_what_every_driver_reads() {
         Arc::new(TimestampMicrosecondArray::from(vec![7]).with_timezone("UTC")),
     );
     check(Arc::new(NullArray::new(2)), Arc::new(NullArray::new(2)));
+}
+
+#[test]
+fn jdbc_is_sent_no_unsigned_numbers() {
+    let check = |sent: ArrayRef, expected: ArrayRef| {
+        assert_eq!(wire(&sent, Profile::Jdbc).as_ref(), expected.as_ref());
+        assert_eq!(wire(&sent, Profile::Compat).data_type(), sent.data_type(), "others read them");
+    };
+    check(Arc::new(UInt8Array::from(vec![255])), Arc::new(Int16Array::from(vec![255])));
+    check(Arc::new(UInt16Array::from(vec![65_535])), Arc::new(Int32Array::from(vec![65_535])));
+    check(Arc::new(UInt32Array::from(vec![u32::MAX])), Arc::new(Int64Array::from(vec![i64::from(u32::MAX)])));
+    check(Arc::new(UInt64Array::from(vec![7])), Arc::new(Int64Array::from(vec![7])));
+    let schema = Schema::new(vec![Field::new("a", DataType::UInt64, false)]);
+    let column: ArrayRef = Arc::new(UInt64Array::from(vec![u64::MAX]));
+    let batch = RecordBatch::try_new(Arc::new(schema.clone()), vec![column]).unwrap();
+    let fault = WireSchema::new(&schema, Profile::Jdbc).batch(&batch).unwrap_err();
+    assert!(fault.message().contains("column \"a\" cannot be sent as BIGINT"), "{}", fault.message());
 }
 
 fn list_of_texts() -> (ListArray, ListArray) {
@@ -193,12 +211,12 @@ fn an_identifier_of_bytes_is_text_where_no_extension_types_are_known() {
 
 #[test]
 fn words_and_numbers_of_profiles_lead_back() {
-    for profile in [Profile::Compat, Profile::Arrow, Profile::Odbc, Profile::Grafana] {
+    for profile in [Profile::Compat, Profile::Arrow, Profile::Odbc, Profile::Grafana, Profile::Jdbc] {
         assert_eq!(Profile::named(profile.word()), Some(profile));
         assert_eq!(Profile::of_number(profile.number()).unwrap(), profile);
     }
     assert_eq!(Profile::named("native"), Some(Profile::Arrow));
-    assert!(Profile::of_number(4).is_err());
+    assert!(Profile::of_number(5).is_err());
 }
 
 #[test]
@@ -237,9 +255,12 @@ fn columns_carry_what_drivers_ask() {
         ("15", "2")
     );
     assert!(!metadata.contains_key("PARQUET:field_id") && !metadata.contains_key("ARROW:FLIGHT:SQL:REMARKS"));
-    let listed = table_field(&field, Profile::Compat, ["mesh", "crm", "orders"], Some("what was paid"));
+    let listed = table_field(&field, Profile::Compat, ["mesh", "crm", "orders"], Some("what was paid"), false);
     assert_eq!(listed.metadata()["ARROW:FLIGHT:SQL:REMARKS"], "what was paid");
     assert_eq!(listed.metadata()["ARROW:FLIGHT:SQL:TABLE_NAME"], "orders");
+    assert_eq!(listed.metadata()["ARROW:FLIGHT:SQL:IS_READ_ONLY"], "1");
+    let temporary = table_field(&field, Profile::Compat, ["mesh", "temp", "notes"], None, true);
+    assert_eq!(temporary.metadata()["ARROW:FLIGHT:SQL:IS_READ_ONLY"], "0");
 }
 
 #[test]

@@ -25,14 +25,19 @@ fn wire_type(data_type: &DataType, profile: Profile) -> DataType {
                 return other;
             }
         }
-        (Profile::Compat | Profile::Arrow, _) => {}
+        (Profile::Compat | Profile::Arrow | Profile::Jdbc, _) => {}
     }
+    let signed = profile == Profile::Jdbc;
     match data_type {
         T::Dictionary(_, value) => wire_type(value, profile),
         T::RunEndEncoded(_, values) => wire_type(values.data_type(), profile),
         T::Utf8View | T::LargeUtf8 if compat => T::Utf8,
         T::BinaryView | T::LargeBinary if compat => T::Binary,
         T::Float16 if compat => T::Float32,
+        T::UInt8 if signed => T::Int16,
+        T::UInt16 if signed => T::Int32,
+        // Positions and counts fit; a value that does not is an error, where the driver would show a negative number.
+        T::UInt32 | T::UInt64 if signed => T::Int64,
         T::Decimal32(precision, scale) | T::Decimal64(precision, scale) if compat => T::Decimal128(*precision, *scale),
         T::Timestamp(unit, Some(zone)) if is_utc(zone) => T::Timestamp(*unit, Some("UTC".into())),
         T::Union(..) if compat => T::Utf8,
@@ -126,7 +131,7 @@ fn is_storage_detail(key: &str) -> bool {
 pub(super) fn result_field(field: &Field, profile: Profile) -> Field {
     let wire = plain_field(field, profile);
     match profile {
-        Profile::Compat | Profile::Odbc | Profile::Grafana => with_driver_metadata(wire, []),
+        Profile::Compat | Profile::Jdbc | Profile::Odbc | Profile::Grafana => with_driver_metadata(wire, []),
         Profile::Arrow => wire,
     }
 }
@@ -134,10 +139,18 @@ pub(super) fn result_field(field: &Field, profile: Profile) -> Field {
 /// A column of a listed table, with its place and its description.
 ///
 /// - `place`: catalog, schema and table, as they are listed.
-pub(crate) fn table_field(field: &Field, profile: Profile, place: [&str; 3], remarks: Option<&str>) -> Field {
+/// - `is_writable`: whether statements may change the table.
+pub(crate) fn table_field(
+    field: &Field,
+    profile: Profile,
+    place: [&str; 3],
+    remarks: Option<&str>,
+    is_writable: bool,
+) -> Field {
     let wire = plain_field(field, profile);
     let [catalog, schema, table] = place;
     let mut extra = vec![("CATALOG_NAME", catalog), ("SCHEMA_NAME", schema), ("TABLE_NAME", table)];
+    extra.extend(is_writable.then_some(("IS_READ_ONLY", "0")));
     extra.extend(remarks.map(|text| ("REMARKS", text)));
     with_driver_metadata(wire, extra)
 }
@@ -147,6 +160,7 @@ fn with_driver_metadata<'a>(field: Field, extra: impl IntoIterator<Item = (&'a s
     let mut put = |key: &str, value: String| {
         metadata.insert(format!("ARROW:FLIGHT:SQL:{key}"), value);
     };
+    put("IS_READ_ONLY", "1".to_owned());
     for (key, value) in extra {
         put(key, value.to_owned());
     }
@@ -162,7 +176,6 @@ fn with_driver_metadata<'a>(field: Field, extra: impl IntoIterator<Item = (&'a s
         if matches!(data_type, DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View) { "1" } else { "0" }
             .to_owned(),
     );
-    put("IS_READ_ONLY", "1".to_owned());
     put("IS_SEARCHABLE", "1".to_owned());
     field.with_metadata(metadata)
 }

@@ -9,6 +9,7 @@ use arrow_flight::sql::{
     CommandGetPrimaryKeys, CommandGetTables, CommandGetXdbcTypeInfo, SqlInfo,
 };
 use arrow_flight::{FlightInfo, IpcMessage};
+use tonic::transport::Channel;
 
 use crate::small::{Client, Server, fetch, show};
 
@@ -182,6 +183,21 @@ async fn sql_info_has_the_member_that_drivers_read() {
     );
     expect(&[508..=512], 4);
     expect(&[517..=517], 5);
+}
+
+/// The JDBC driver up to version 16 fails at codes that it does not know, and every getter with it.
+#[tokio::test]
+async fn jdbc_is_told_no_code_that_its_older_drivers_do_not_know() {
+    let server = Server::start().await;
+    for (agent, told) in [("grpc-java-netty/1.63.0", false), ("grpc-go/1.70", true)] {
+        let channel = Channel::from_shared(server.address.clone()).unwrap().user_agent(agent).unwrap();
+        let mut client = Client::new(channel.connect().await.unwrap());
+        let info = client.get_sql_info(vec![]).await.unwrap();
+        let members = members(&all(&mut client, info).await);
+        assert_eq!([10, 11].map(|code| members.contains_key(&code)), [told; 2], "{agent}");
+        let info = client.get_sql_info(vec![SqlInfo::FlightSqlServerBulkIngestion]).await.unwrap();
+        assert_eq!(all(&mut client, info).await.num_rows(), 1, "{agent} may ask for it");
+    }
 }
 
 #[tokio::test]

@@ -36,9 +36,12 @@ async fn parameters_are_announced_in_numeric_order() {
 #[tokio::test]
 async fn a_parameter_without_a_type_is_what_the_driver_can_bind() {
     let server = Server::start().await;
-    for (agent, expected) in
-        [("ADBC Flight SQL Driver v1.13", DataType::Null), ("JDBC Flight SQL Driver v20", DataType::Utf8)]
-    {
+    // JDBC says nothing of itself: what it sends is the name of the library below it.
+    for (agent, expected) in [
+        ("ADBC Flight SQL Driver v1.13", DataType::Null),
+        ("grpc-java-netty/1.71.0", DataType::Utf8),
+        ("JDBC Flight SQL Driver v20", DataType::Utf8),
+    ] {
         let channel = Channel::from_shared(server.address.clone()).unwrap().user_agent(agent).unwrap();
         let mut client = Client::new(channel.connect().await.unwrap());
         let statement = client.prepare("SELECT $1".into(), None).await.unwrap();

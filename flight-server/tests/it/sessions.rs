@@ -142,6 +142,20 @@ async fn a_cookie_is_offered_and_names_a_session() {
     assert_eq!(raw.get("schema").await, "", "a session belongs to its cookie");
 }
 
+/// The JDBC driver keeps every cookie and may set its catalog with its first call.
+#[tokio::test]
+async fn the_first_call_of_jdbc_has_the_session_that_it_is_offered() {
+    let mesh = Mesh::start(&[]).await;
+    let channel = Channel::from_shared(mesh.address.clone()).unwrap().user_agent("grpc-java-netty/1.71.0").unwrap();
+    let mut first = Raw { client: FlightServiceClient::new(channel.connect().await.unwrap()), headers: vec![] };
+    let options = HashMap::from([("schema".to_owned(), OptionValue { text: Some("crm".into()), whole: None })]);
+    let (_, headers) = first.act("SetSessionOptions", OptionsMessage { options }.encode_to_vec()).await.unwrap();
+    let cookie = headers.get("set-cookie").unwrap().to_str().unwrap().to_owned();
+    let mut second = Raw::new(&mesh, &[("cookie", &cookie)]).await;
+    assert_eq!(second.get("schema").await, "crm");
+    assert_eq!(first.get("schema").await, "", "a call without the cookie is another session");
+}
+
 #[tokio::test]
 async fn without_cookie_and_bearer_nothing_can_be_set_and_everything_be_told() {
     let mesh = Mesh::start(&[]).await;

@@ -8,6 +8,7 @@
 //! Start reading at [`product`].
 
 pub(crate) mod identity;
+mod ids;
 mod levels;
 mod maps;
 mod options;

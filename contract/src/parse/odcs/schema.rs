@@ -7,6 +7,7 @@ use super::super::fields::{Fields, keep};
 use super::super::parts::{FoundTable, Parts, TableOwn};
 use super::super::report::Report;
 use super::super::value::Value;
+use super::ids::Ids;
 use super::property::property;
 use super::relationship::relationship;
 use super::{identity, keep_shaped, own_of, quality};
@@ -18,12 +19,13 @@ use crate::types::LogicalType as T;
 
 /// Reads `schema`: one table per object.
 pub(super) fn tables(value: &Value<'_>, parts: &mut Parts, report: &mut Report) {
+    let ids = Ids::of(value);
     for item in value.items(report) {
-        table(&item, parts, report);
+        table(&item, &ids, parts, report);
     }
 }
 
-fn table(value: &Value<'_>, parts: &mut Parts, report: &mut Report) {
+fn table(value: &Value<'_>, ids: &Ids<'_>, parts: &mut Parts, report: &mut Report) {
     let Some(mut fields) = value.fields(report) else { return };
     let name = fields.need("name", "Name the object.", report);
     let text = name.as_ref().and_then(|v| v.text(report)).unwrap_or_default();
@@ -44,7 +46,7 @@ fn table(value: &Value<'_>, parts: &mut Parts, report: &mut Report) {
     }
     keep_shaped(&mut fields, keys::TABLE, &mut found.table.custom, report);
     found.own.table = own_of(&mut fields, own::TABLE, &mut found.table.custom, report);
-    let mut reader = Columns { table: &used, partitions: Vec::new(), next_key: 1 };
+    let mut reader = Columns { table: &used, ids, partitions: Vec::new(), next_key: 1 };
     if let Some(list) = fields.take("properties") {
         let (relationships, own) = (&mut found.table.relationships, &mut found.own);
         found.table.columns = reader.columns(&list, relationships, own, parts, report);
@@ -52,7 +54,7 @@ fn table(value: &Value<'_>, parts: &mut Parts, report: &mut Report) {
     if let Some(value) = fields.take("relationships") {
         keys::RELATIONSHIPS.check(&value, report);
         for item in value.one_or_many() {
-            found.table.relationships.extend(relationship(&item, None, &used, parts, report));
+            found.table.relationships.extend(relationship(&item, None, (&used, ids), parts, report));
         }
         keep(&mut found.table.custom, "relationships", value.json());
     }
@@ -68,6 +70,7 @@ fn table(value: &Value<'_>, parts: &mut Parts, report: &mut Report) {
 /// Reads the columns of one table.
 struct Columns<'t> {
     table: &'t str,
+    ids: &'t Ids<'t>,
     partitions: Vec<(u64, Partitioning)>,
     next_key: u32,
 }
@@ -99,7 +102,7 @@ impl Columns<'_> {
             if let Some(value) = fields.take("relationships") {
                 keys::RELATIONSHIPS.check(&value, report);
                 for item in value.one_or_many() {
-                    relationships.extend(relationship(&item, Some(name), self.table, parts, report));
+                    relationships.extend(relationship(&item, Some(name), (self.table, self.ids), parts, report));
                 }
                 keep(&mut column.custom, "relationships", value.json());
             }

@@ -175,7 +175,8 @@ async fn names_that_lead_nowhere_and_statements_that_are_refused() {
         ("INSERT INTO commerce.orders VALUES (1)", Kind::Unsupported, "INSERT INTO through SQL", "read-only"),
         ("UPDATE commerce.orders SET amount = 1", Kind::Unsupported, "UPDATE", "read-only"),
         ("DELETE FROM commerce.orders", Kind::Unsupported, "DELETE FROM", "read-only"),
-        ("CREATE TABLE t AS SELECT 1", Kind::Unsupported, "CREATE TABLE", "register"),
+        ("CREATE TABLE t AS SELECT 1", Kind::Unsupported, "a temporary table without a session", "cookies"),
+        ("CREATE TABLE commerce.t AS SELECT 1", Kind::Unsupported, "CREATE TABLE", "register"),
         (
             "CREATE EXTERNAL TABLE t STORED AS PARQUET LOCATION '/etc'",
             Kind::Unsupported,

@@ -133,3 +133,25 @@ async fn parameters_are_told_in_the_order_of_their_numbers() {
     let told: Vec<_> = info.parameters.iter().map(|p| (p.name.as_str(), p.data_type.clone())).collect();
     assert_eq!(told, [("b", None), ("a", Some(DataType::Int64))]);
 }
+
+/// A driver that binds by type can bind what a statement casts; a parameter that is compared has the type of its column.
+#[tokio::test]
+async fn a_cast_tells_the_type_of_a_parameter_that_nothing_else_tells() {
+    let mesh = Mesh::new(shop()).await;
+    let cases = [
+        ("SELECT CAST($1 AS INT)", Some(DataType::Int32)),
+        ("SELECT $1::DATE FROM (SELECT 1) t", Some(DataType::Date32)),
+        ("SELECT TRY_CAST($1 AS DOUBLE)", Some(DataType::Float64)),
+        (
+            "SELECT 1 WHERE EXISTS (SELECT 1 FROM commerce.orders WHERE CAST($1 AS BIGINT) + 1 > 0)",
+            Some(DataType::Int64),
+        ),
+        ("SELECT CAST($1 AS INT) AS a, CAST($1 AS BIGINT) AS b", None),
+        ("SELECT $1", None),
+    ];
+    for (sql, expected) in cases {
+        let info = mesh.engine.describe(&guest(), sql).await.unwrap();
+        let told: Vec<_> = info.parameters.iter().map(|p| p.data_type.clone()).collect();
+        assert_eq!(told, [expected], "{sql}");
+    }
+}

@@ -304,6 +304,16 @@ async fn taken_in_columns_go_by_name_and_are_cast() {
 }
 
 #[tokio::test]
+async fn what_was_taken_in_stands_in_the_query_log() {
+    let session = Session::new().await;
+    session.ingest("people", IngestMode::Create, vec![people(&[1], &["Ada"])]).await.unwrap();
+    session.ingest("people", IngestMode::Create, vec![people(&[1], &["Ada"])]).await.unwrap_err();
+    session.mesh.engine.flush().await;
+    let sql = "SELECT outcome FROM mesh.queries WHERE statement = 'INGEST INTO temp.people' ORDER BY started_at";
+    session.check(sql, "finished;failed").await;
+}
+
+#[tokio::test]
 async fn rows_that_break_off_are_not_taken_in() {
     let session = Session::new().await;
     let first = people(&[1], &["Ada"]);

@@ -139,7 +139,13 @@ fn column(kind: &Kind, rows: usize, skew: &mut Skew) -> ArrayRef {
 }
 
 fn profile() -> impl Strategy<Value = Profile> {
-    prop_oneof![Just(Profile::Compat), Just(Profile::Arrow), Just(Profile::Odbc), Just(Profile::Grafana)]
+    prop_oneof![
+        Just(Profile::Compat),
+        Just(Profile::Arrow),
+        Just(Profile::Odbc),
+        Just(Profile::Grafana),
+        Just(Profile::Jdbc)
+    ]
 }
 
 proptest! {
