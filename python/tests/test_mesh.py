@@ -288,7 +288,8 @@ def test_versions_are_chosen_by_hand(mesh: meshweave.Mesh) -> None:
         mesh.at({"logistics.shipments@1": {"delta": 99}}).sql(count).to_arrow()
 
 
-def test_statements_are_found_in_the_log_under_their_id(mesh: meshweave.Mesh) -> None:
+def test_statements_are_found_in_the_log_under_their_id(opened: meshweave.Mesh) -> None:
+    mesh = opened
     answer = mesh.sql("SELECT count(*) AS found_in_the_log FROM reference.nation", purpose="tests")
     answer.to_arrow()
     rows: list[dict[str, object]] = []
