@@ -46,19 +46,19 @@ impl Session {
     /// # Errors
     /// No mesh, wrong settings, wrong documents, a catalog that does not answer.
     pub(crate) async fn open(global: &Global) -> Outcome<Self> {
-        Ok(Self::of(Mesh::open(&options(global)).await?))
+        Ok(Self::of(Box::pin(Mesh::open(&options(global))).await?))
     }
 
     /// The same for a mesh folder that is known.
     pub(crate) async fn open_at(global: &Global, mesh: PathBuf) -> Outcome<Self> {
-        Ok(Self::of(Mesh::open_at(&options(global), mesh).await?))
+        Ok(Self::of(Box::pin(Mesh::open_at(&options(global), mesh)).await?))
     }
 
     /// The same with settings that were read already.
     ///
     /// - `mesh`: absolute.
     pub(crate) async fn open_with(global: &Global, mesh: PathBuf, settings: Settings) -> Outcome<Self> {
-        Ok(Self::of(Mesh::open_with(&options(global), mesh, settings).await?))
+        Ok(Self::of(Box::pin(Mesh::open_with(&options(global), mesh, settings)).await?))
     }
 
     fn of(mesh: Mesh) -> Self {

@@ -52,6 +52,8 @@ _BY_STATUS: dict[str, type[errors.Error]] = {
 
 _LATER = re.compile(r"rpc error: code = (\w+) desc = (.*)", re.DOTALL)
 """How the driver words an error that comes after the first rows; it hands on no details then."""
+_FRAMED = re.compile(r"(.*?)\s*\((\w+); \w+.*", re.DOTALL)
+"""The same in another version, and how it words all others."""
 _BY_CODE: dict[str, type[errors.Error]] = {
     "canceled": errors.CancelledError,
     "cancelled": errors.CancelledError,
@@ -85,10 +87,11 @@ def ours(error: Exception) -> errors.Error:
     status = getattr(getattr(error, "status_code", None), "name", "")
     message, hint = _plain(str(error)), "Is the server running, and is this its address?" if status == "IO" else None
     kind = _BY_STATUS.get(status, errors.DatabaseError)
-    later = _LATER.search(message)
-    if later:
-        message, _, told = later[2].partition("\nhint: ")
-        kind, hint = _BY_CODE.get(later[1].lower(), kind), told.strip() or None
+    later, framed = _LATER.search(message), _FRAMED.fullmatch(message)
+    if later or framed:
+        words, code = (later[2], later[1]) if later else (framed[1], framed[2]) if framed else (message, "")
+        message, _, told = words.partition("\nhint: ")
+        kind, hint = _BY_CODE.get(code.lower(), kind), told.strip() or hint
     kind = errors.of_kind(facts["kind"]) if "kind" in facts else kind
     message = facts.get("message") or message.strip()
     return kind(message, facts.get("hint") or hint, facts.get("product"), facts.get("query_id"))

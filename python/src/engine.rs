@@ -71,6 +71,9 @@ impl Asked {
     }
 }
 
+/// A contract's file, and what was done (JSON) or the exception.
+type Told = (String, Option<String>, Option<PyErr>);
+
 /// The engine over one mesh.
 #[pyclass(frozen, module = "meshweave._native")]
 pub(crate) struct Engine(Mutex<Option<Home<Arc<Open>>>>);
@@ -164,7 +167,7 @@ impl Engine {
         documents: Vec<(String, Vec<u8>)>,
         storage: Option<String>,
         dry_run: bool,
-    ) -> PyResult<Vec<(String, Option<String>, Option<PyErr>)>> {
+    ) -> PyResult<Vec<Told>> {
         let open = self.open_now(py)?;
         let engine = Arc::clone(&open.mesh.engine);
         let principal = open.mesh.principal.clone();
