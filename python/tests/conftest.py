@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -17,6 +18,9 @@ import pytest
 from store import Store
 
 import meshweave
+
+# Whoever starts programs in the background has Ctrl-C ignored, and everything started from there inherits it.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 BINARY = os.environ.get("MESHWEAVE_BIN", "")
 PATIENCE = 120
