@@ -176,7 +176,7 @@ async fn rows(command: Vec<u8>) -> Vec<FlightData> {
     ]);
     let one = RecordBatch::try_from_iter([("id", Arc::clone(&ids))]).unwrap();
     let many = [("id", ids), ("name", names), ("list", Arc::new(nested) as ArrayRef)];
-    let batch = if command.len() % 2 == 0 { one } else { RecordBatch::try_from_iter(many).unwrap() };
+    let batch = if command.len().is_multiple_of(2) { one } else { RecordBatch::try_from_iter(many).unwrap() };
     FlightDataEncoderBuilder::new()
         .with_flight_descriptor(Some(FlightDescriptor::new_cmd(command)))
         .build(stream::iter([Ok(batch)]))

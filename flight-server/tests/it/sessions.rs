@@ -79,7 +79,7 @@ impl Raw {
         let (body, _) = self.act("GetSessionOptions", vec![]).await.unwrap();
         let options = OptionsMessage::decode(&*body).unwrap().options;
         let value = options.get(name).unwrap_or_else(|| panic!("{name} is not told: {options:?}"));
-        value.text.clone().or(value.whole.map(|whole| whole.to_string())).unwrap_or_default()
+        value.text.clone().or_else(|| value.whole.map(|whole| whole.to_string())).unwrap_or_default()
     }
 
     async fn close(&mut self) {

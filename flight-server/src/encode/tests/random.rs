@@ -28,10 +28,10 @@ enum Kind {
     Bytes,
     BytesView,
     Coded,
-    List(Box<Kind>),
-    LargeList(Box<Kind>),
-    Pair(Box<Kind>),
-    Struct(Vec<Kind>),
+    List(Box<Self>),
+    LargeList(Box<Self>),
+    Pair(Box<Self>),
+    Struct(Vec<Self>),
 }
 
 fn kinds() -> impl Strategy<Value = Kind> {
@@ -71,7 +71,7 @@ impl Skew {
     }
 
     fn is_null(&mut self) -> bool {
-        self.next() % 7 == 0
+        self.next().is_multiple_of(7)
     }
 
     fn length(&mut self) -> usize {
