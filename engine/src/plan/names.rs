@@ -323,6 +323,9 @@ impl<'a> Resolver<'a> {
         }
         let parsed = match parse::parse(sql, self.statement_bytes) {
             Ok(Request::Query(parsed)) if matches!(parsed.statement, DfStatement::Statement(_)) => parsed,
+            Ok(Request::Write(write)) => {
+                return Err(broken(format!("its definition is not a query: it begins with {}", write.words())));
+            }
             Ok(_) => return Err(broken("its definition is not a query".to_owned())),
             Err(error) => return Err(broken(format!("its definition is wrong: {error}"))),
         };

@@ -42,6 +42,13 @@ pub(super) struct Write {
     as_of: Vec<AsOf>,
 }
 
+impl Write {
+    /// Its first keywords.
+    pub(super) fn words(&self) -> &str {
+        &self.words
+    }
+}
+
 #[derive(Debug)]
 enum Kind {
     Create { columns: Vec<ColumnDef>, query: Option<Box<Query>>, if_exists: IfExists },
