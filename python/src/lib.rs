@@ -6,7 +6,7 @@
 //! - dropping a stream, a plan or the engine stops its work down to the storage requests;
 //! - what was opened before a fork is refused after it, and never touched: its threads are gone.
 //!
-//! Start reading at [`engine::Engine`].
+//! Start reading at `engine.rs`.
 
 mod catalog;
 mod engine;
