@@ -1,6 +1,6 @@
 //! What is wrong with a file or a word of the caller's, as the engine's errors.
 //!
-//! Start reading at [`file`].
+//! Start reading at [`file()`].
 
 use std::io;
 use std::path::Path;
