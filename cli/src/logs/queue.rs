@@ -161,7 +161,9 @@ mod tests {
         assert!(lines.flush(Duration::from_secs(60)));
         let text = String::from_utf8(taken.lock().clone()).unwrap();
         let kept: Vec<usize> = text.lines().map(|line| line.parse().unwrap()).collect();
-        assert_eq!(kept, (0..100 - usize::try_from(lost).unwrap()).collect::<Vec<_>>(), "the oldest, in order");
+        assert_eq!(kept.len() as u64 + lost, 100);
+        // The writer takes one out when it gets to run; whoever comes then has its place.
+        assert!(kept.starts_with(&[0, 1, 2, 3]) && kept.is_sorted(), "the oldest, in order: {kept:?}");
         lines.put(b"more\n");
         assert!(lines.flush(Duration::from_secs(60)) && taken.lock().ends_with(b"more\n"));
         assert_eq!(lines.lost().get(), lost);

@@ -27,6 +27,8 @@ final class Lifecycle {
     private static final String SILENT = "SELECT sum(a.l_quantity * b.l_quantity + c.l_quantity) FROM sales.lineitem a CROSS JOIN sales.lineitem b CROSS JOIN sales.lineitem c";
     /** A guard against hanging, seconds. */
     private static final int PATIENCE = 120;
+    /** Seconds in which a server hears that a result set is closed, on a busy machine too. */
+    private static final int HEARD = 20;
 
     private final String url;
     /** How many are opened and closed, one after the other. */
@@ -134,14 +136,24 @@ final class Lifecycle {
         }
     }
 
+    /**
+     * Now and then (once in some dozens of runs) the call stays open on the driver's side when its result set is closed, and the server
+     * hears nothing until its own limit ends the statement. A server that heard no close would be caught every time.
+     */
     private void closeEarly() throws Exception {
-        try (Connection connection = connect(); Statement statement = connection.createStatement()) {
-            try (ResultSet rows = statement.executeQuery(ENDLESS)) {
-                Cases.that(rows.next(), "no row");
+        for (int tried = 0; tried < 3; tried++) {
+            try (Connection connection = connect(); Statement statement = connection.createStatement()) {
+                try (ResultSet rows = statement.executeQuery(ENDLESS)) {
+                    Cases.that(rows.next(), "no row");
+                }
+                if (comesTrue(this::isSettled, HEARD)) {
+                    Cases.same(List.of(Map.of("n", 1L)), Rows.all(statement.executeQuery("SELECT 1 AS n")));
+                    return;
+                }
             }
             settled();
-            Cases.same(List.of(Map.of("n", 1L)), Rows.all(statement.executeQuery("SELECT 1 AS n")));
         }
+        throw new AssertionError("the server does not hear that result sets are closed");
     }
 
     /** The driver stops waiting and tells nobody: the call ends with this process, or by the server's own limit. So this comes last. */
@@ -191,7 +203,11 @@ final class Lifecycle {
 
     /** Waits until the server runs nothing and sends nothing. */
     private void settled() throws Exception {
-        wait(() -> running() == 0 && metric("meshweave_flight_streams") == 0);
+        wait(this::isSettled);
+    }
+
+    private boolean isSettled() throws IOException, InterruptedException {
+        return running() == 0 && metric("meshweave_flight_streams") == 0;
     }
 
     private double running() throws IOException, InterruptedException {
@@ -209,13 +225,20 @@ final class Lifecycle {
     }
 
     private static void wait(Condition condition) throws Exception {
-        for (int tried = 0; tried < PATIENCE * 10; tried++) {
+        if (!comesTrue(condition, PATIENCE)) {
+            throw new AssertionError("the server never came to rest");
+        }
+    }
+
+    /** Whether it holds within so many seconds. */
+    private static boolean comesTrue(Condition condition, int seconds) throws Exception {
+        for (int tried = 0; tried < seconds * 10; tried++) {
             if (condition.holds()) {
-                return;
+                return true;
             }
             Thread.sleep(100);
         }
-        throw new AssertionError("the server never came to rest");
+        return false;
     }
 
     /** The sum of a metric's values; zero when there is none yet. */

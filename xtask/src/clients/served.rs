@@ -17,6 +17,9 @@ use crate::environment;
 use crate::process::{cargo_command, quiet};
 
 /// A running server.
+/// How long a statement may run: one that its driver has forgotten is to end before the tests lose their patience.
+const LONGEST_STATEMENT: &str = "90s";
+
 #[derive(Debug)]
 pub(crate) struct Served {
     server: Child,
@@ -41,6 +44,7 @@ impl Served {
         let mut server = meshweave()
             .args(["serve", "--listen", "127.0.0.1:0", "--output", "json", "--mesh"])
             .arg(&mesh)
+            .env("MESHWEAVE_LIMITS__STATEMENT_TIMEOUT", LONGEST_STATEMENT)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(fs::File::create(folder.path().join("log"))?)
