@@ -146,8 +146,8 @@ def test_ctrl_c_ends_a_long_computation(where: str, made: Path, request: pytest.
 import sys, meshweave
 mesh = meshweave.{"open" if where == "opened" else "connect"}(sys.argv[1])
 answer = mesh.sql({LONG!r})
-print("ready", flush=True)
 try:
+    print("ready", flush=True)
     answer.to_arrow()
     print("not interrupted", flush=True)
 except KeyboardInterrupt:
