@@ -6,9 +6,8 @@
 
 use meshweave_contract::model::Product;
 use meshweave_contract::parse::{self, Text};
-use meshweave_embed::Mesh;
 use meshweave_embed::register::Task;
-use meshweave_engine::catalog::search::Hit;
+use meshweave_embed::{Mesh, found};
 use meshweave_engine::catalog::{Entry, NamePart, Resolved};
 use meshweave_engine::{Error, Result};
 use pyo3::prelude::*;
@@ -17,18 +16,7 @@ use serde_json::{Value, json};
 /// Products that have every word, the best first.
 pub(crate) fn search(mesh: &Mesh, words: &str) -> Value {
     let hits = mesh.engine.snapshot().search(words, &|product| mesh.may_find(product));
-    let told = |hit: &Hit| {
-        let product = &hit.entry.product;
-        json!({
-            "product": product.id.name.to_string(),
-            "version": product.id.version.to_string(),
-            "owner": product.owner.team,
-            "description": product.description,
-            "score": hit.score,
-            "places": hit.places,
-        })
-    };
-    hits.iter().map(told).collect()
+    hits.iter().map(found::told).collect()
 }
 
 /// One product version: what its contract says, and what the catalog knows beside it.

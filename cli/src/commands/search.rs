@@ -5,8 +5,8 @@
 use std::sync::Arc;
 
 use arrow::array::{ArrayRef, RecordBatch, StringArray, UInt32Array};
+use meshweave_embed::found;
 use meshweave_engine::catalog::search::{Hit, Place};
-use serde_json::json;
 
 use crate::args::{Format, Global, Search};
 use crate::failure::{self, Outcome};
@@ -29,7 +29,7 @@ pub(crate) async fn run(args: &Search, global: &Global, output: &Output) -> Outc
     hits.truncate(args.limit);
     match output.format(None) {
         Format::Table => output.print(&hits.iter().map(|hit| as_text(hit, output.style())).collect::<String>())?,
-        Format::Json => output.print_json(&hits.iter().map(as_json).collect())?,
+        Format::Json => output.print_json(&hits.iter().map(found::told).collect())?,
         _ => output.batch(&as_batch(&hits)?)?,
     }
     if found == 0 {
@@ -62,18 +62,6 @@ fn short(text: &str) -> String {
         return text.to_owned();
     }
     text.chars().take(SHOWN - 1).chain(['…']).collect()
-}
-
-fn as_json(hit: &Hit) -> serde_json::Value {
-    let product = &hit.entry.product;
-    json!({
-        "product": product.id.name.to_string(),
-        "version": product.id.version.to_string(),
-        "owner": product.owner.team,
-        "description": product.description,
-        "score": hit.score,
-        "places": hit.places,
-    })
 }
 
 fn as_batch(hits: &[Hit]) -> Outcome<RecordBatch> {
