@@ -35,7 +35,7 @@ use admission::{Admission, Place};
 pub(crate) use counted::counted;
 use session::Template;
 use stream::{AnswerStream, Running};
-pub(crate) use stream::{Head, ResultLimits};
+pub(crate) use stream::{Head, ResultLimits, bytes_of};
 
 /// Runs physical plans: in this process, or on many machines.
 pub trait Executor: fmt::Debug + Send + Sync {
