@@ -3,7 +3,8 @@
 //! In: a file, its format, and the columns of the product's contract. Out: a stream of the file's rows, its columns by the names that
 //! the file has, in the types of the contract where they are columns of it; whoever takes them decides what fits.
 //! The files are read by the connectors themselves, so that a text is held against its type in the same way as everywhere.
-//! Holds always: rows come in the order of the file; a column that the contract does not have is never left out unnoticed.
+//! Holds always: rows come in the order of the file; a column that the contract does not have is never left out unnoticed. A JSON file
+//! is read twice: once for its columns, once for its rows.
 //!
 //! Start reading at [`rows`].
 
@@ -25,9 +26,9 @@ use datafusion::prelude::SessionConfig;
 use futures::{StreamExt as _, stream};
 use meshweave_contract::model::StorageSpec;
 use meshweave_contract::name::{DomainName, ProductId, TableName, fold};
-use meshweave_engine::connect::{AsOf, Connectors, Opened, Port};
+use meshweave_engine::connect::{AsOf, Opened, Port};
 use meshweave_engine::drift::{Change, DriftPolicy, Pinned};
-use meshweave_engine::settings::Settings;
+use meshweave_engine::settings::{ByteSize, Settings};
 use meshweave_engine::storage::{DomainStorage, StorageContext};
 use meshweave_engine::{Error, Failure, QueryContext, Result};
 use url::Url;
@@ -78,17 +79,18 @@ pub struct Offered<'a> {
 /// # Errors
 /// A file that is not there or not of the format; values that are no values of their column's type come as errors of the stream, with
 /// the file and the line.
-pub async fn rows(
-    connectors: &Connectors,
-    settings: &Settings,
-    ctx: &QueryContext,
-    offered: &Offered<'_>,
-) -> Result<SendableRecordBatchStream> {
+pub async fn rows(settings: &Settings, ctx: &QueryContext, offered: &Offered<'_>) -> Result<SendableRecordBatchStream> {
     if offered.format == ARROW {
         return arrow_rows(offered.file);
     }
+    let mut settings = settings.clone();
+    if matches!(offered.format, "json" | "jsonl" | "ndjson") {
+        // Such a file names its columns row by row: only all of its rows tell which it has.
+        settings.limits.schema_sample = ByteSize(u64::MAX);
+    }
+    let connectors = crate::all(&settings);
     let connector = connectors.of(offered.format)?;
-    let mut port = port(settings, offered)?;
+    let mut port = port(&settings, offered)?;
     let observed = connector.probe(ctx, &port).await?.schema;
     let schema = Arc::new(asked(&observed, offered));
     port.schema = Some(Arc::clone(&schema));
@@ -130,7 +132,11 @@ fn port(settings: &Settings, offered: &Offered<'_>) -> Result<Port> {
     let context = StorageContext::new(&folder, &settings);
     let no_url = |()| unreadable(std::io::Error::other("its path has no URL"));
     let below = Url::from_directory_path(&folder).map_err(no_url)?;
-    let storage = DomainStorage::local(DomainName::new("file").map_err(|e| Error::internal("naming a file", e))?, &[below.as_str()], &context)?;
+    let storage = DomainStorage::local(
+        DomainName::new("file").map_err(|e| Error::internal("naming a file", e))?,
+        &[below.as_str()],
+        &context,
+    )?;
     let location = storage.locate(Url::from_file_path(&file).map_err(no_url)?.as_str())?;
     let name = file.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
     Ok(Port {
@@ -143,8 +149,7 @@ fn port(settings: &Settings, offered: &Offered<'_>) -> Result<Port> {
     })
 }
 
-/// The columns to read: those that the file is seen to have, in the contract's types where it knows them; and, of a file that names
-/// its columns row by row, those that may still come.
+/// The columns to read: those that the file has, in the contract's types where it knows them.
 fn asked(observed: &Schema, offered: &Offered<'_>) -> Schema {
     let promised = offered.promised.fields();
     let of = |name: &str| {
@@ -157,10 +162,7 @@ fn asked(observed: &Schema, offered: &Offered<'_>) -> Schema {
             None => Arc::clone(field),
         }
     });
-    let is_seen = |known: &&FieldRef| observed.fields().iter().any(|field| fold(field.name()) == fold(known.name()));
-    let is_json = matches!(offered.format, "json" | "jsonl" | "ndjson");
-    let later = promised.iter().filter(|known| is_json && known.is_nullable() && !is_seen(known));
-    Schema::new(seen.chain(later.cloned()).collect::<Vec<_>>())
+    Schema::new(seen.collect::<Vec<_>>())
 }
 
 /// At the end of the rows: the columns that only later rows had, and that nobody asked for.

@@ -120,7 +120,8 @@ fn destination(service: &Service, command: CommandStatementIngest, mode: IngestM
     match command.schema.filter(|name| !name.is_empty() && name != TEMP) {
         None => Ok(Destination::Temp(Ingest { table, mode })),
         Some(_) if command.temporary => {
-            Err(Fault::invalid("a temporary table lies in the schema temp").hint("Leave the schema out, or say `temp`."))
+            Err(Fault::invalid("a temporary table lies in the schema temp")
+                .hint("Leave the schema out, or say `temp`."))
         }
         Some(schema) => Ok(Destination::Product(Offer { schema, table, mode })),
     }

@@ -40,8 +40,7 @@ pub(crate) async fn run(args: &Ingest, global: &Global, output: &Output) -> Outc
     let input = Input::of(&args.file, &format)?;
     let settings = session.engine.settings();
     let offered = Offered { file: input.path(), format: &format, product: &product, promised: &promised };
-    let connectors = meshweave_connectors::all(settings);
-    let rows = offered::rows(&connectors, settings, &ctx, &offered).await.map_err(in_query)?;
+    let rows = offered::rows(settings, &ctx, &offered).await.map_err(in_query)?;
     let work = session.engine.append(&ctx, offer, rows);
     let taken = until_interrupted(&ctx, work).await.map_err(in_query)?;
     told(&taken, output)

@@ -253,7 +253,11 @@ impl Worker {
             tracing::warn!(product = %self.place.port.key, %error, "a commit met another one that it cannot stand beside");
             return self.changed();
         }
-        Error::unavailable(&self.place.port.key, format!("the rows could not be written to {}", self.place.folder.place), error)
+        Error::unavailable(
+            &self.place.port.key,
+            format!("the rows could not be written to {}", self.place.folder.place),
+            error,
+        )
     }
 
     /// Ends what is open and removes what was written.

@@ -63,7 +63,8 @@ impl Columns {
         }
         let place = |field: &FieldRef| promised.fields().iter().position(|one| one.name() == field.name());
         let places: Vec<Option<usize>> = stored.fields().iter().map(place).collect();
-        let unnamed = stored.fields().iter().zip(&places).filter(|(field, place)| place.is_none() && !field.is_nullable());
+        let unnamed =
+            stored.fields().iter().zip(&places).filter(|(field, place)| place.is_none() && !field.is_nullable());
         problems.extend(
             unnamed.map(|(field, _)| format!("the contract does not name \"{}\", which is never null", field.name())),
         );
@@ -139,7 +140,9 @@ fn storable(data_type: &DataType) -> Option<DataType> {
         T::List(item) => T::List(inner(item)?),
         T::Struct(fields) => T::Struct(fields.iter().map(inner).collect::<Option<Vec<_>>>()?.into()),
         T::Map(entries, sorted) => T::Map(inner(entries)?, *sorted),
-        T::Boolean | T::Int8 | T::Int16 | T::Int32 | T::Int64 | T::Float32 | T::Float64 | T::Date32 => data_type.clone(),
+        T::Boolean | T::Int8 | T::Int16 | T::Int32 | T::Int64 | T::Float32 | T::Float64 | T::Date32 => {
+            data_type.clone()
+        }
         T::Decimal128(..) => data_type.clone(),
         _ => return None,
     })

@@ -177,7 +177,8 @@ mod tests {
 
     #[test]
     fn nested_values_are_weighed_whole() {
-        let lists = ListArray::from_iter_primitive::<Int64Type, _, _>([Some(vec![Some(1), Some(2)]), Some(vec![Some(300)])]);
+        let lists =
+            ListArray::from_iter_primitive::<Int64Type, _, _>([Some(vec![Some(1), Some(2)]), Some(vec![Some(300)])]);
         let narrow = DataType::List(Arc::new(Field::new_list_field(DataType::Int8, true)));
         check(Arc::new(lists), &narrow, &[1]);
         let field = |data_type, nullable| Arc::new(Field::new("n", data_type, nullable));

@@ -32,7 +32,8 @@ pub(super) fn places(promised: &Schema, rows: &Schema) -> Result<Vec<Option<usiz
         }
         places[place] = Some(at);
     }
-    let missing = promised.fields().iter().zip(&places).filter(|(field, place)| place.is_none() && !field.is_nullable());
+    let missing =
+        promised.fields().iter().zip(&places).filter(|(field, place)| place.is_none() && !field.is_nullable());
     problems.extend(missing.map(|(field, _)| format!("the column \"{}\" is missing, and is never null", field.name())));
     if problems.is_empty() { Ok(places) } else { Err(problems) }
 }
@@ -65,13 +66,19 @@ mod tests {
     }
 
     fn of(fields: &[(&str, DataType)]) -> Result<Vec<Option<usize>>, Vec<String>> {
-        places(&promised(), &Schema::new(fields.iter().map(|(n, t)| Field::new(*n, t.clone(), true)).collect::<Vec<_>>()))
+        places(
+            &promised(),
+            &Schema::new(fields.iter().map(|(n, t)| Field::new(*n, t.clone(), true)).collect::<Vec<_>>()),
+        )
     }
 
     #[test]
     fn names_fold_and_what_may_be_null_may_be_missing() {
         assert_eq!(of(&[("AMOUNT", DataType::Float64), ("order_id", DataType::Int32)]).unwrap_err().len(), 2);
-        assert_eq!(of(&[("AMOUNT", DataType::Float64), ("orderid", DataType::Int32)]), Ok(vec![Some(1), Some(0), None]));
+        assert_eq!(
+            of(&[("AMOUNT", DataType::Float64), ("orderid", DataType::Int32)]),
+            Ok(vec![Some(1), Some(0), None])
+        );
         assert_eq!(of(&[("orderId", DataType::Null)]), Ok(vec![Some(0), None, None]));
     }
 

@@ -151,10 +151,10 @@ mod tests {
     fn a_key_comes_once_over_all_batches() {
         let room = room(10_000);
         let mut keys = of(&columns([Some(2), Some(1)], [false, true]), &[], &schema(), &room).unwrap();
-        assert_eq!(keys.iter().map(Key::text).collect::<Vec<_>>(), [
-            "\"a\", \"b\" comes more than once",
-            "\"b\" comes more than once"
-        ]);
+        assert_eq!(
+            keys.iter().map(Key::text).collect::<Vec<_>>(),
+            ["\"a\", \"b\" comes more than once", "\"b\" comes more than once"]
+        );
         let first = rows(&[Some(1), Some(1), None, None], &["x", "y", "z", "w"]);
         assert_eq!(keys[0].seen_again(&first).unwrap(), [0_usize; 0]);
         let second = rows(&[Some(1), Some(2), None], &["x", "x", "z"]);
@@ -174,7 +174,8 @@ mod tests {
             severity: None,
             description: None,
         };
-        let said = [rule(Some("A"), json!({})), rule(None, json!({ "columns": ["b", "a"] })), rule(Some("c"), json!({}))];
+        let said =
+            [rule(Some("A"), json!({})), rule(None, json!({ "columns": ["b", "a"] })), rule(Some("c"), json!({}))];
         let keys = of(&columns([None, None], [true, false]), &said, &schema(), &room(1)).unwrap();
         let columns: Vec<&[usize]> = keys.iter().map(|key| key.columns.as_slice()).collect();
         assert_eq!(columns, [&[0][..], &[0, 1]]);

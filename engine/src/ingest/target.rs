@@ -4,6 +4,7 @@
 
 use std::sync::Arc;
 
+use arrow::datatypes::{Schema, SchemaRef};
 use meshweave_contract::intake::INGEST;
 use meshweave_contract::model::{Body, Check, Column};
 
@@ -39,22 +40,15 @@ impl Target {
         let (entry, table, key) = resolve(&snapshot, &decisions, offer)?;
         decisions.write(&entry)?;
         may_be_written(&entry, offer.mode)?;
-        let port = port_of(&entry, table, key)?;
-        if port.schema.is_none() {
-            return Err(Failure::ContractBroken {
-                product: entry.id().name.to_string(),
-                message: "its columns are not known yet".to_owned(),
-                hint: Some("`SELECT * FROM mesh.problems` says why.".to_owned()),
-            }
-            .into());
-        }
+        let mut port = port_of(&entry, table, key)?;
+        let columns = entry.tables[table].columns.clone();
+        port.schema = Some(promised(&entry, port.schema.as_ref(), &columns)?);
         let Some(intake) = engine.connectors.intake(&port.spec.format) else {
             let formats = engine.connectors.intake_formats().join(", ");
             let reason = format!("it is stored as {}, and rows are taken into {formats} tables only", port.spec.format);
             return Err(refused(&entry, reason, "Store it as a Delta table: `storage: { format: delta, … }`."));
         };
         let quality = quality(&entry, table);
-        let columns = entry.tables[table].columns.clone();
         Ok(Self { port, intake: Arc::clone(intake), columns, quality })
     }
 }
@@ -104,6 +98,22 @@ fn may_be_written(entry: &Entry, mode: IngestMode) -> Result<()> {
     };
     let hint = "Append: the table must exist, and rows are added (`if_not_exist` fail, `if_exists` append).";
     Err(refused(entry, format!("rows cannot {why}"), hint))
+}
+
+/// The columns as rows must have them. What plans see is less: there a column is never null only when what lies in storage was seen
+/// to keep it.
+fn promised(entry: &Entry, seen: Option<&SchemaRef>, columns: &[Column]) -> Result<SchemaRef> {
+    let Some(seen) = seen else {
+        return Err(Failure::ContractBroken {
+            product: entry.id().name.to_string(),
+            message: "its columns are not known yet".to_owned(),
+            hint: Some("`SELECT * FROM mesh.problems` says why.".to_owned()),
+        }
+        .into());
+    };
+    let fields = seen.fields().iter().zip(columns);
+    let fields = fields.map(|(field, column)| field.as_ref().clone().with_nullable(column.nullable));
+    Ok(Arc::new(Schema::new(fields.collect::<Vec<_>>())))
 }
 
 fn refused(entry: &Entry, reason: String, hint: impl Into<String>) -> Error {

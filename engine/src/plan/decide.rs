@@ -55,8 +55,7 @@ impl<'a> Decisions<'a> {
 
     fn grant(&self, entry: &Entry, action: Action) -> Result<Grant> {
         let product = &entry.id().name;
-        let span =
-            tracing::info_span!("decide", %product, action = action.word(), granted = tracing::field::Empty);
+        let span = tracing::info_span!("decide", %product, action = action.word(), granted = tracing::field::Empty);
         let decision = span.in_scope(|| self.decide(&entry.product, action));
         span.record("granted", matches!(decision, Decision::Granted(_)));
         match decision {

@@ -181,7 +181,10 @@ async fn a_table_that_is_not_there_yet_is_made_with_its_first_rows() {
             Partitioning { field: "day".to_owned(), granularity: Some("day".to_owned()) },
         ];
         open(&delta, &port).await.abandon().await;
-        assert!(store.list(None).try_collect::<Vec<_>>().await.is_ok_and(|all| all.is_empty()) || files(&store).await.is_empty());
+        assert!(
+            store.list(None).try_collect::<Vec<_>>().await.is_ok_and(|all| all.is_empty())
+                || files(&store).await.is_empty()
+        );
         let landed = add(&delta, &port, std::slice::from_ref(&batch)).await.unwrap();
         assert_eq!((landed.version, landed.files), (Version::Delta(0), 2), "one file per value of `text`");
         let landed = add(&delta, &port, &[batch.slice(1, 1)]).await.unwrap();
@@ -224,7 +227,10 @@ async fn tables_that_ask_more_of_a_writer_take_no_rows() {
         assert!(error.to_string().contains(expected), "{error}");
     }
     for (stored, expected) in [
-        (vec![Field::new("id", DataType::Utf8, true)], "the column \"id\" is int64 and stored as string; the column \"name\" is not stored"),
+        (
+            vec![Field::new("id", DataType::Utf8, true)],
+            "the column \"id\" is int64 and stored as string; the column \"name\" is not stored",
+        ),
         (
             vec![
                 Field::new("id", DataType::Int64, true),

@@ -222,7 +222,8 @@ fn new(ids: &[i32]) -> RecordBatch {
 async fn rows_come_in_by_name_and_in_the_columns_types() {
     let shop = Shop::open().await;
     let taken = shop.append(vec![new(&[1, 2]), new(&[]), new(&[3])]).await.unwrap();
-    let expected = Taken { key: "shop.orders@1".into(), rows: 3, version: Some(Version::Delta(7)), files: 1, bytes: 10 };
+    let expected =
+        Taken { key: "shop.orders@1".into(), rows: 3, version: Some(Version::Delta(7)), files: 1, bytes: 10 };
     assert_eq!(taken, expected);
     assert_eq!(shop.calls(), ["open shop.orders@1", "write 2", "write 1", "seal", "commit"]);
     let told = arrow::util::pretty::pretty_format_batches(&shop.seen.lock().landed).unwrap().to_string();
@@ -320,7 +321,7 @@ async fn wrong_columns_are_told_all_at_once_before_anything_is_touched() {
         *problems,
         [
             "the contract has no column \"stat\" (did you mean \"state\"?)",
-            "the column \"amount\" comes as date and is decimal(10, 2)",
+            "the column \"amount\" comes as date and is decimal(10,2)",
             "the column \"orderId\" is missing, and is never null",
             "the column \"state\" is missing, and is never null",
         ]
@@ -354,7 +355,7 @@ async fn wrong_rows_are_counted_and_none_is_added() {
         *problems,
         [
             "\"orderId\" is null (row 2)",
-            "\"amount\" does not fit decimal(10, 2) without loss (row 1)",
+            "\"amount\" does not fit decimal(10,2) without loss (row 1)",
             "\"state\" is none of the allowed values (row 2)",
         ]
     );
@@ -373,7 +374,10 @@ async fn values_fit_the_stored_types_too() {
     let shop = Shop::new(Settings::default(), Vat { stored: Some(stored), ..Vat::default() }).await;
     assert_eq!(shop.append(vec![new(&[1, 127])]).await.unwrap().rows, 2);
     let error = shop.append(vec![new(&[127, 128])]).await.unwrap_err();
-    assert!(error.to_string().ends_with("\"orderId\" does not fit int8, as which it is stored, without loss (row 2)"), "{error}");
+    assert!(
+        error.to_string().ends_with("\"orderId\" does not fit int8, as which it is stored, without loss (row 2)"),
+        "{error}"
+    );
     let columns: Vec<(&str, ArrayRef)> =
         vec![("orderId", Arc::new(Int64Array::from(vec![1]))), ("state", Arc::new(StringArray::from(vec!["new"])))];
     let error = shop.append(vec![RecordBatch::try_from_iter(columns).unwrap()]).await.unwrap_err();
@@ -464,7 +468,8 @@ async fn it_is_told_in_the_query_log_with_the_version_that_it_made() {
     shop.send("till7@tills", "orders", IngestMode::Append, vec![new(&[1])]).await.unwrap();
     shop.append(vec![orders(&[1], &[None])]).await.unwrap_err();
     shop.engine.flush().await;
-    let sql = "SELECT principal, statement, outcome FROM mesh.queries WHERE statement LIKE 'INGEST%' ORDER BY outcome DESC";
+    let sql =
+        "SELECT principal, statement, outcome FROM mesh.queries WHERE statement LIKE 'INGEST%' ORDER BY outcome DESC";
     let answer = shop.engine.query(&context("eve@shop-team"), &Statement::new(sql)).await.unwrap();
     let batches = answer.collect().await.unwrap();
     let told = arrow::util::pretty::pretty_format_batches(&batches).unwrap().to_string();
