@@ -12,6 +12,7 @@ pub(crate) mod admission;
 mod cooperative;
 mod counted;
 mod memory;
+mod rewrites;
 pub(crate) mod session;
 mod stream;
 
