@@ -111,7 +111,7 @@ impl Engine {
         recorder: &mut Recorder,
     ) -> Result<Taken> {
         let target = Target::find(self, ctx, offer)?;
-        let mut check = Check::new(&target, &rows.schema(), self.reservation("keys of rows that come in"))?;
+        let mut check = Check::new(&target, &rows.schema(), &self.reservation("keys of rows that come in"))?;
         recorder.runs(&VersionVector::default());
         let arrived = Instant::now();
         let _place = self.runtime.admission.enter(ctx).await?;
