@@ -73,6 +73,12 @@ impl Service {
         Ok(Caller { session, offered, ..caller })
     }
 
+    /// What the first message of a handshake says; nothing when none comes in time.
+    async fn first_payload(&self, mut messages: Streaming<HandshakeRequest>) -> Bytes {
+        let first = tokio::time::timeout(self.options.handshake_timeout, messages.message()).await;
+        first.ok().and_then(Result::ok).flatten().map(|message| message.payload).unwrap_or_default()
+    }
+
     /// A fresh context for one statement of this caller.
     pub(crate) fn context(&self, caller: &Caller) -> QueryContext {
         let mut ctx = caller.context(self.backend.statement_timeout(), &self.stop);
@@ -274,8 +280,10 @@ impl FlightService for Service {
         request: Request<Streaming<HandshakeRequest>>,
     ) -> Result<Response<Self::HandshakeStream>, Status> {
         let _inside = self.gate.enter().map_err(Fault::into_status)?;
-        // Some drivers send one empty message, some none: the header says it all.
-        let (bearer, session) = self.identity.handshake(request.metadata()).await.map_err(Fault::into_status)?;
+        let (headers, _, messages) = request.into_parts();
+        // Some drivers send one empty message, some none: the header says it all. Where it does not, the message may.
+        let sent = if self.identity.is_silent(&headers) { self.first_payload(messages).await } else { Bytes::new() };
+        let (bearer, session) = self.identity.handshake(&headers, &sent).await.map_err(Fault::into_status)?;
         let answer = HandshakeResponse { protocol_version: 0, payload: bearer.clone().into() };
         let mut response = Response::new(stream::iter([Ok(answer)]).boxed());
         let value = MetadataValue::try_from(format!("Bearer {bearer}"));
