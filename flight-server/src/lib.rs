@@ -26,6 +26,8 @@ mod prepared;
 mod protocol;
 mod put;
 mod running;
+#[cfg(test)]
+mod scenarios;
 mod sent;
 mod server;
 mod service;

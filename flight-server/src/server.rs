@@ -65,6 +65,13 @@ impl FlightServer {
         Ok(Self { service: Service { backend, protocol, options, identity, stop, gate, sessions, running } })
     }
 
+    /// The same, answering otherwise.
+    #[cfg(test)]
+    pub(crate) fn with_protocol(mut self, protocol: Arc<dyn crate::protocol::Protocol>) -> Self {
+        self.service.protocol = protocol;
+        self
+    }
+
     /// The service without a transport: for embedding, and for tests that need no sockets.
     pub fn into_service(self) -> FlightServiceServer<impl FlightService> {
         let options = self.service.options.clone();

@@ -26,6 +26,8 @@ pub(crate) use id::{COOKIE, SessionId};
 pub(crate) use messages::{
     CloseSessionResult, GetSessionOptionsResult, SetSessionOptionsRequest, SetSessionOptionsResult,
 };
+#[cfg(test)]
+pub(crate) use messages::{OptionValue, Refused, SessionOptionValue, SetError};
 pub(crate) use options::{Chosen, SMALLEST_MESSAGE, read_duration};
 
 /// How many sessions there may be, and how long.
