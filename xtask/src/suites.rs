@@ -122,7 +122,7 @@ pub(crate) fn all() -> Vec<Suite> {
             "jdbc",
             "the Apache JDBC driver, SchemaCrawler, sqlline",
             &[],
-            Work::Clients(|served, _| clients::jdbc(served)),
+            Work::Clients(|served, _| clients::jdbc::run(served)),
         ),
         suite("adbc-go", "ADBC's own validation suite", &[], Work::Clients(|served, _| clients::adbc_go(served))),
         suite(
