@@ -120,7 +120,7 @@ pub(crate) fn all() -> Vec<Suite> {
         suite("adbc", "the real ADBC driver", &[Need::Python, Need::S3Server], Work::CommandLine("adbc::")),
         suite(
             "jdbc",
-            "the Apache JDBC driver, SchemaCrawler, sqlline",
+            "the Apache JDBC driver, SchemaCrawler, sqlline; ADBC for Java",
             &[],
             Work::Clients(|served, _| clients::jdbc::run(served)),
         ),

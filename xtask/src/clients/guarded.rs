@@ -54,6 +54,8 @@ impl Guarded {
     pub(crate) fn tell<'a>(&self, client: &'a mut Command) -> &'a mut Command {
         let [(user, _, password), (stranger, _, strangers)] = USERS;
         client
+            // The password is not ASCII: without it Java reads it in whatever the machine speaks.
+            .env("LC_ALL", "C.UTF-8")
             .env("MESHWEAVE_GUARDED", self.server.address())
             .env("MESHWEAVE_CA", self.file("ca.pem"))
             .env("MESHWEAVE_OTHER_CA", self.file("other-ca.pem"))

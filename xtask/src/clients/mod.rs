@@ -8,6 +8,7 @@
 mod guarded;
 mod jars;
 pub(crate) mod jdbc;
+mod lanes;
 mod served;
 
 use std::fs;
@@ -18,6 +19,7 @@ use anyhow::{Context as _, Result, bail};
 
 use crate::environment;
 use crate::process::root;
+use lanes::Job;
 pub(crate) use served::Served;
 
 /// The tests of the ADBC validation suite that its own driver cannot pass; `ingest_test.go` stands in for them.
@@ -63,20 +65,26 @@ pub(crate) fn adbc_go(served: &Served) -> Result<usize> {
 /// As [`jdbc::run`].
 pub(crate) fn python(served: &Served, is_thorough: bool) -> Result<usize> {
     let interpreter = python_with("requirements.txt", "clients")?;
+    let superset = python_with("superset-requirements.txt", "superset")?;
     let queries = root().join("testdata/tpch/queries");
+    let guarded = served.guarded()?;
     let script = |name: &str| {
         let mut command = Command::new(&interpreter);
-        command.arg(programs("python").join(name)).arg(served.uri());
+        command.arg(programs("python").join(name));
         command
     };
-    let mut passed = run_program(script("drivers.py").arg(&queries))?;
-    passed += run_program(script("schemas.py").arg(&queries).arg(if is_thorough { "whole" } else { "shared" }))?;
-    passed += run_program(script("replays.py").arg(programs("golden")))?;
-    passed += run_program(&mut script("compliance.py"))?;
-    passed +=
-        run_program(served.guarded()?.tell(Command::new(&interpreter).arg(programs("python").join("guarded.py"))))?;
-    let superset = python_with("superset-requirements.txt", "superset")?;
-    Ok(passed + run_program(Command::new(superset).arg(programs("python").join("superset.py")).arg(served.address()))?)
+    let depth = if is_thorough { "whole" } else { "shared" };
+    let jobs: Vec<Job<'_>> = vec![
+        Box::new(|server| run_program(script("drivers.py").arg(&server.uri).arg(&queries))),
+        Box::new(|server| run_program(script("schemas.py").arg(&server.uri).arg(&queries).arg(depth))),
+        Box::new(|server| run_program(script("replays.py").arg(&server.uri).arg(programs("golden")))),
+        Box::new(|server| run_program(script("compliance.py").arg(&server.uri))),
+        Box::new(|_| run_program(guarded.tell(&mut script("guarded.py")))),
+        Box::new(|server| {
+            run_program(Command::new(&superset).arg(programs("python").join("superset.py")).arg(server.address()))
+        }),
+    ];
+    lanes::run(&served.both()?, jobs)
 }
 
 /// An interpreter with the packages of a file beside the programs.

@@ -46,16 +46,15 @@ impl Served {
         Ok(Self { server, second: OnceCell::new(), guarded: OnceCell::new(), folder })
     }
 
-    /// What a client is told of the server.
-    pub(super) fn open(&self) -> Open {
-        self.server.open()
-    }
-
-    /// A second server of the same mesh, for clients that run beside others; served from the first time on.
+    /// What clients are told that run beside each other: the server, and a second one of the same mesh, served from the first time on.
     ///
     /// # Errors
     /// When it cannot be started.
-    pub(super) fn second(&self) -> Result<&Server> {
+    pub(super) fn both(&self) -> Result<[Open; 2]> {
+        Ok([self.server.open(), self.second()?.open()])
+    }
+
+    fn second(&self) -> Result<&Server> {
         if self.second.get().is_none() {
             let at = |name: &str| self.folder.path().join(name);
             let mut command = serve(&at("mesh"));
@@ -81,11 +80,6 @@ impl Served {
     pub(crate) fn uri(&self) -> &str {
         self.server.uri()
     }
-
-    /// `HOST:PORT`.
-    pub(crate) fn address(&self) -> &str {
-        self.server.address()
-    }
 }
 
 /// A command that serves a mesh to everybody of this machine.
@@ -99,12 +93,24 @@ fn serve(mesh: &Path) -> Command {
 /// What a client is told of a server that takes every login.
 #[derive(Debug, Clone)]
 pub(super) struct Open {
-    /// As JDBC writes it.
-    pub(super) jdbc: String,
+    /// As ADBC writes it: `grpc://HOST:PORT`.
+    pub(super) uri: String,
     /// The address of its metrics.
     pub(super) metrics: String,
     /// Its process.
     pub(super) pid: u32,
+}
+
+impl Open {
+    /// `HOST:PORT`.
+    pub(super) fn address(&self) -> &str {
+        self.uri.trim_start_matches("grpc://")
+    }
+
+    /// As JDBC writes it.
+    pub(super) fn jdbc(&self) -> String {
+        format!("jdbc:arrow-flight-sql://{}?useEncryption=false", self.address())
+    }
 }
 
 /// One process that serves; it is stopped when this is dropped.
@@ -131,9 +137,9 @@ impl Server {
     }
 
     /// What a client is told of it.
-    pub(super) fn open(&self) -> Open {
+    fn open(&self) -> Open {
         Open {
-            jdbc: format!("jdbc:arrow-flight-sql://{}?useEncryption=false", self.address()),
+            uri: self.uri().to_owned(),
             metrics: self.told["metrics"].as_str().unwrap_or_default().to_owned(),
             pid: self.process.id(),
         }
