@@ -354,6 +354,6 @@ impl FlightService for Service {
     async fn list_actions(&self, request: Request<Empty>) -> Result<Response<Self::ListActionsStream>, Status> {
         let _inside = self.gate.enter().map_err(Fault::into_status)?;
         self.caller(request.metadata()).await.map_err(Fault::into_status)?;
-        Ok(Response::new(stream::iter(actions::list().into_iter().map(Ok)).boxed()))
+        Ok(Response::new(stream::iter(actions::list(&self.options).into_iter().map(Ok)).boxed()))
     }
 }

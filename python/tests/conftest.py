@@ -12,6 +12,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -74,17 +75,31 @@ def opened(made: Path) -> Iterator[meshweave.Mesh]:
         yield mesh
 
 
-@pytest.fixture(scope="session")
-def address(made: Path) -> Iterator[str]:
-    """Give the address of a server over the demo's mesh."""
-    words = [BINARY, "--mesh", str(made), "serve", "--listen", "127.0.0.1:0", "--output", "json"]
-    server = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, env=environment())
+@contextmanager
+def serving(mesh: Path, *words: str, **settings: str) -> Iterator[str]:
+    """Serve a mesh, and give the address.
+
+    Args:
+        mesh: its folder.
+        words: of the command line.
+        settings: by the names of their variables, without ``MESHWEAVE_``.
+    """
+    command = [BINARY, "--mesh", str(mesh), *words, "serve", "--listen", "127.0.0.1:0", "--output", "json"]
+    variables = {**environment(), **{f"MESHWEAVE_{name}": value for name, value in settings.items()}}
+    server = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, env=variables)
     try:
         assert server.stdout is not None
         yield json.loads(server.stdout.readline())["flight_sql"]
     finally:
         server.terminate()
         server.wait(PATIENCE)
+
+
+@pytest.fixture(scope="session")
+def address(made: Path) -> Iterator[str]:
+    """Give the address of a server over the demo's mesh."""
+    with serving(made) as address:
+        yield address
 
 
 @pytest.fixture(scope="session")
