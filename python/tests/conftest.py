@@ -11,6 +11,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -86,13 +87,17 @@ def serving(mesh: Path, *words: str, **settings: str) -> Iterator[str]:
     """
     command = [BINARY, "--mesh", str(mesh), *words, "serve", "--listen", "127.0.0.1:0", "--output", "json"]
     variables = {**environment(), **{f"MESHWEAVE_{name}": value for name, value in settings.items()}}
-    server = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, env=variables)
-    try:
-        assert server.stdout is not None
-        yield json.loads(server.stdout.readline())["flight_sql"]
-    finally:
-        server.terminate()
-        server.wait(PATIENCE)
+    with tempfile.TemporaryFile() as log:
+        server = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, text=True, env=variables)
+        try:
+            assert server.stdout is not None
+            told = server.stdout.readline()
+            log.seek(0)
+            assert told, log.read().decode(errors="replace")
+            yield json.loads(told)["flight_sql"]
+        finally:
+            server.terminate()
+            server.wait(PATIENCE)
 
 
 @pytest.fixture(scope="session")

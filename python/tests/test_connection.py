@@ -21,7 +21,7 @@ apiVersion: meshweave/v1
 kind: Users
 users:
   - name: ada
-    password_hash: "{hash}"
+    password: "{hash}"
     teams: [analytics]
 """
 
