@@ -18,6 +18,7 @@ mod catalog;
 mod child;
 mod compare;
 mod data;
+mod flight;
 mod mesh;
 mod micro;
 mod plain;
@@ -43,6 +44,11 @@ enum Work {
     One(child::One),
     /// Times a large mesh: start, listing, and the news of a registration.
     Catalog(catalog::Choice),
+    /// Measures Flight SQL against the same engine in process: first rows, large results, listings, lookups, slow readers.
+    Flight(flight::Choice),
+    /// Serves a mesh for `flight`, which starts this program again with it.
+    #[command(hide = true)]
+    FlightServe(flight::Serving),
     /// Times planning one query many times, and shows the plans that are compared.
     Plan(micro::Planning),
 }
@@ -87,6 +93,8 @@ fn main() -> Result<ExitCode> {
     match command.work {
         Some(Work::One(one)) => child::run(&one)?,
         Some(Work::Catalog(choice)) => catalog::run(&choice)?,
+        Some(Work::Flight(choice)) => flight::run(&choice)?,
+        Some(Work::FlightServe(serving)) => flight::serve(&serving)?,
         Some(Work::Plan(planning)) => micro::plan(&planning)?,
         None => all(&command.choice)?,
     }

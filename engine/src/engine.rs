@@ -356,6 +356,11 @@ impl Engine {
         self.runtime.admission.running()
     }
 
+    /// Answers that have lent their places to others while their readers pause.
+    pub fn paused_queries(&self) -> usize {
+        self.runtime.admission.lent()
+    }
+
     /// Queries that wait for a place now.
     pub fn waiting_queries(&self) -> usize {
         self.runtime.admission.waiting()

@@ -126,6 +126,13 @@ const FAMILIES: &[Family] = &[
         read: |engine| level(engine.settings().limits.concurrent_queries as u64),
     },
     Family {
+        name: "meshweave_queries_paused",
+        shape: Shape::Gauge,
+        labels: &[],
+        help: "Queries that have lent their places to others while their readers pause (limits.reader_pause).",
+        read: |engine| level(engine.paused_queries() as u64),
+    },
+    Family {
         name: "meshweave_queries_waiting",
         shape: Shape::Gauge,
         labels: &[],

@@ -1,4 +1,4 @@
-//! `cargo xtask bench`: the benchmarks in release, with the rivals' environment beside.
+//! `cargo xtask bench`: the benchmarks in release, with the rivals and the drivers that they need.
 
 use std::fs;
 use std::process::ExitCode;
@@ -6,8 +6,8 @@ use std::process::ExitCode;
 use anyhow::{Context as _, Result};
 use clap::Args;
 
-use crate::environment;
 use crate::process::{cargo_command, loud, root};
+use crate::{clients, environment};
 
 /// What to measure.
 #[derive(Debug, Clone, Args)]
@@ -29,11 +29,13 @@ pub(crate) fn run(choice: &Choice) -> Result<ExitCode> {
         &wanted,
         &["-r", &requirements.to_string_lossy()],
     )?;
-    loud(
-        cargo_command()
-            .args(["run", "--release", "--package", "meshweave-benches", "--bin", "meshweave-bench", "--"])
-            .args(&choice.words)
-            .env("MESHWEAVE_BENCH_PYTHON", python),
-    )?;
+    let mut command = cargo_command();
+    command.args(["run", "--release", "--package", "meshweave-benches", "--bin", "meshweave-bench", "--"]);
+    command.args(&choice.words).env("MESHWEAVE_BENCH_PYTHON", python);
+    if choice.words.first().is_some_and(|word| word == "flight") {
+        let (java, driver) = clients::jdbc_driver()?;
+        command.env("MESHWEAVE_BENCH_JAVA", java).env("MESHWEAVE_BENCH_JDBC_JAR", driver);
+    }
+    loud(&mut command)?;
     Ok(ExitCode::SUCCESS)
 }

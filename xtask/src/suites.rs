@@ -85,7 +85,7 @@ pub(crate) fn all() -> Vec<Suite> {
         suite(
             "testdata",
             "generators, golden answers, test servers",
-            &[Need::S3Server, Need::GcsServer, Need::AzureServer, Need::PostgreSql],
+            &[Need::Python, Need::S3Server, Need::GcsServer, Need::AzureServer, Need::PostgreSql],
             Work::Crates(&["meshweave-testdata", "meshweave-test-peers", "meshweave-benches"]),
         ),
         suite(

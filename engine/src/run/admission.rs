@@ -4,6 +4,7 @@
 //! Holds always:
 //! - the principals take turns: who has many queries in the queue waits for its own, and not others for it;
 //! - no principal runs more than its share, and none fills the queue alone;
+//! - a place is lent to somebody who waits only by an answer whose reader pauses; whoever comes back waits its turn and is never refused;
 //! - a place is never free while somebody waits who may take it.
 //!
 //! Start reading at [`Admission::enter`].
@@ -20,7 +21,7 @@ use crate::error::{Error, Failure, Result};
 use crate::settings::Limits;
 
 /// The door before the executor.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Admission(Arc<Door>);
 
 /// The places, and the queue before them.
@@ -37,12 +38,15 @@ struct Most {
     running_each: usize,
     waiting: usize,
     waiting_each: usize,
+    lent: usize,
 }
 
 #[derive(Debug, Default)]
 struct State {
     running: usize,
     waiting: usize,
+    /// Answers that have lent their places.
+    lent: usize,
     /// Those who run or wait.
     lines: HashMap<Arc<str>, Line>,
     /// Those who wait, in the order of their turns.
@@ -83,6 +87,16 @@ impl Drop for Place {
     }
 }
 
+/// An answer has lent its place; it counts as one that has until this is dropped.
+#[derive(Debug)]
+pub(crate) struct Lent(Arc<Door>);
+
+impl Drop for Lent {
+    fn drop(&mut self) {
+        self.0.state.lock().lent -= 1;
+    }
+}
+
 /// Leaves the queue when dropped; who got a place is not in it any more.
 struct Waiting<'a> {
     door: &'a Door,
@@ -98,6 +112,9 @@ impl Drop for Waiting<'_> {
     }
 }
 
+/// Whether one more of a principal may wait, of whose queries so many run and wait.
+type Admits = fn(&Door, &State, &str, usize, usize) -> Result<()>;
+
 /// What a query gets when it comes.
 enum Entry {
     Place(Place),
@@ -112,6 +129,7 @@ impl Admission {
             running_each: limits.queries_per_principal.clamp(1, running),
             waiting: limits.queued_queries,
             waiting_each: limits.queued_per_principal.min(limits.queued_queries),
+            lent: limits.paused_queries,
         };
         Self(Arc::new(Door { most, state: Mutex::default() }))
     }
@@ -121,8 +139,35 @@ impl Admission {
     /// # Errors
     /// [`Failure::Exhausted`] when the queue is full; cancellation and deadline of the context.
     pub(crate) async fn enter(&self, ctx: &QueryContext) -> Result<Place> {
+        self.entered(ctx, Door::admits_to_queue).await
+    }
+
+    /// Waits for a place for an answer that has lent its own; the queue is never too full for it.
+    ///
+    /// # Errors
+    /// Cancellation and deadline of the context.
+    pub(crate) async fn come_back(&self, ctx: &QueryContext) -> Result<Place> {
+        self.entered(ctx, |_, _, _, _, _| Ok(())).await
+    }
+
+    /// Lends a place to somebody who waits and can use it; it is kept when there is nobody, or when too many have lent theirs.
+    pub(crate) fn lend(&self, place: &mut Option<Place>) -> Option<Lent> {
+        let held = place.as_ref()?;
+        {
+            let mut state = self.0.state.lock();
+            if state.lent >= self.0.most.lent || !state.is_wanted(&held.principal, self.0.most) {
+                return None;
+            }
+            state.lent += 1;
+        }
+        // Without the lock: the place goes to the one whose turn it is.
+        *place = None;
+        Some(Lent(Arc::clone(&self.0)))
+    }
+
+    async fn entered(&self, ctx: &QueryContext, admits: Admits) -> Result<Place> {
         let principal: Arc<str> = Arc::from(ctx.principal.user.as_str());
-        let (ticket, place) = match self.0.arrive(&principal, &ctx.usage)? {
+        let (ticket, place) = match self.0.arrive(&principal, &ctx.usage, admits)? {
             Entry::Place(place) => return Ok(place),
             Entry::Queue(ticket, place) => (ticket, place),
         };
@@ -141,6 +186,11 @@ impl Admission {
     pub(crate) fn running(&self) -> usize {
         self.0.state.lock().running
     }
+
+    /// Answers that have lent their places while their readers pause.
+    pub(crate) fn lent(&self) -> usize {
+        self.0.state.lock().lent
+    }
 }
 
 impl Waiting<'_> {
@@ -158,7 +208,7 @@ impl Waiting<'_> {
 
 impl Door {
     /// A place, when there is one for the principal; else the end of the queue.
-    fn arrive(self: &Arc<Self>, principal: &Arc<str>, usage: &Arc<Usage>) -> Result<Entry> {
+    fn arrive(self: &Arc<Self>, principal: &Arc<str>, usage: &Arc<Usage>, admits: Admits) -> Result<Entry> {
         let mut state = self.state.lock();
         let own = state.lines.get(principal);
         let (running, waiting) = own.map_or((0, 0), |line| (line.running, line.waiting.len()));
@@ -166,7 +216,7 @@ impl Door {
             state.run(principal);
             return Ok(Entry::Place(self.place(principal)));
         }
-        self.admits_to_queue(&state, principal, running, waiting)?;
+        admits(self, &state, principal, running, waiting)?;
         let (place, receiver) = oneshot::channel();
         let ticket = state.wait(principal, place, usage);
         Ok(Entry::Queue(ticket, receiver))
@@ -223,6 +273,14 @@ impl State {
             line.running -= 1;
         }
         self.tidy(principal);
+    }
+
+    /// Whether somebody who waits could run in a place of `owner`, if it were free.
+    fn is_wanted(&self, owner: &Arc<str>, most: Most) -> bool {
+        let may_run = |principal: &Arc<str>| {
+            principal == owner || self.lines.get(principal).is_some_and(|line| line.running < most.running_each)
+        };
+        self.turns.iter().any(may_run)
     }
 
     /// Stands at the end of the principal's line; gives the ticket.
@@ -396,6 +454,53 @@ mod tests {
         end(&mut queries, "a0");
         assert_eq!(came_in(&mut queries), ["a2"]);
         assert_eq!(queries[3].ctx.usage.position(), Some(1));
+    }
+
+    #[tokio::test]
+    async fn a_place_is_lent_to_somebody_who_can_use_it_and_to_nobody_else() {
+        let door = admission(2, 1, 1, 1);
+        let mut queries: Vec<Query> = ["a0", "b0"].map(|name| query(&door, name)).into();
+        assert_eq!(came_in(&mut queries), ["a0", "b0"]);
+        assert!(door.lend(&mut queries[0].place).is_none(), "nobody waits");
+        queries.push(query(&door, "a1"));
+        assert_eq!(came_in(&mut queries), Vec::<String>::new());
+        assert!(door.lend(&mut queries[1].place).is_none(), "a has its share, with or without the place of b");
+        let lent = door.lend(&mut queries[0].place).unwrap();
+        assert_eq!((door.running(), door.waiting(), door.lent()), (2, 0, 1));
+        assert_eq!(came_in(&mut queries[2..]), ["a1"]);
+        assert!(door.lend(&mut None).is_none(), "what was lent is not lent again");
+
+        // The queue is full with one of a: who comes back waits in it all the same, behind that one.
+        let mut waiting = [query(&door, "a2")];
+        came_in(&mut waiting);
+        assert_eq!(door.enter(&context("a")).await.unwrap_err().kind(), crate::Kind::Exhausted);
+        let ctx = context("a");
+        let mut back = Box::pin(door.come_back(&ctx));
+        assert!((&mut back).now_or_never().is_none());
+        assert_eq!(ctx.usage.position(), Some(2));
+        end(&mut queries, "a1");
+        assert_eq!(came_in(&mut waiting), ["a2"]);
+        end(&mut waiting, "a2");
+        let place = back.await.unwrap();
+        drop(lent);
+        assert_eq!((door.running(), door.waiting(), door.lent()), (2, 0, 0));
+        drop((place, queries));
+        assert_eq!(door.running(), 0);
+    }
+
+    #[tokio::test]
+    async fn only_so_many_places_are_lent() {
+        let limits = Limits { concurrent_queries: 1, paused_queries: 1, ..Limits::default() };
+        let door = Arc::new(Admission::new(&limits));
+        let mut queries: Vec<Query> = ["a0", "a1", "a2"].map(|name| query(&door, name)).into();
+        came_in(&mut queries);
+        let lent = door.lend(&mut queries[0].place);
+        assert!(lent.is_some());
+        assert_eq!(came_in(&mut queries[1..]), ["a1"]);
+        assert!(door.lend(&mut queries[1].place).is_none(), "one has lent its place already");
+        drop(lent);
+        assert!(door.lend(&mut queries[1].place).is_some());
+        assert_eq!(came_in(&mut queries[2..]), ["a2"]);
     }
 
     #[tokio::test]

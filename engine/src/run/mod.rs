@@ -12,12 +12,14 @@ pub(crate) mod admission;
 mod cooperative;
 mod counted;
 mod memory;
+mod rewrites;
+mod seat;
 pub(crate) mod session;
 mod stream;
 
 use std::fmt;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use arrow::datatypes::SchemaRef;
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
@@ -33,6 +35,7 @@ use crate::temp::Change;
 use crate::version::VersionVector;
 use admission::{Admission, Place};
 pub(crate) use counted::counted;
+use seat::Seat;
 use session::Template;
 use stream::{AnswerStream, Running};
 pub(crate) use stream::{Head, ResultLimits};
@@ -56,11 +59,16 @@ impl Executor for LocalExecutor {
     }
 }
 
+/// The shortest time between two looks at what a reader does.
+const SHORTEST_PAUSE: Duration = Duration::from_millis(1);
+
 /// What all queries of a process share.
 #[derive(Debug)]
 pub(crate) struct Runtime {
     pub(crate) template: Template,
     pub(crate) admission: Admission,
+    /// Between two looks at what a reader does; none: places are not lent.
+    reader_pause: Option<Duration>,
     executor: Arc<dyn Executor>,
 }
 
@@ -68,7 +76,9 @@ impl Runtime {
     /// # Errors
     /// [`crate::Failure::InvalidConfiguration`] when the spill folder cannot be used.
     pub(crate) fn new(settings: &Settings, executor: Arc<dyn Executor>) -> Result<Self> {
-        Ok(Self { template: Template::new(&settings.limits)?, admission: Admission::new(&settings.limits), executor })
+        let limits = &settings.limits;
+        let reader_pause = (limits.paused_queries > 0).then(|| limits.reader_pause.0.max(SHORTEST_PAUSE));
+        Ok(Self { template: Template::new(limits)?, admission: Admission::new(limits), reader_pause, executor })
     }
 }
 
@@ -108,8 +118,9 @@ pub(crate) async fn run(runtime: &Runtime, runnable: Runnable, mut recorder: Rec
     let Runnable { ctx, schema, plan, versions, head, limits, products, .. } = runnable;
     let usage = Arc::clone(&ctx.usage);
     let execution = tracing::info_span!(parent: &span, "execute");
-    let running = Running::new(batches, plan, place, recorder, Arc::clone(&usage), execution);
-    let stream = AnswerStream::new(&ctx, Arc::clone(&schema), head, limits, running, products);
+    let seat = Seat::new(runtime.admission.clone(), ctx.clone(), place);
+    let running = Running::new(batches, plan, seat, recorder, Arc::clone(&usage), execution);
+    let stream = AnswerStream::new(&ctx, runtime.reader_pause, Arc::clone(&schema), head, limits, running, products);
     Ok(Answer { schema, stream: Box::pin(stream), versions, usage, context: ctx })
 }
 

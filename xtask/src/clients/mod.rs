@@ -32,6 +32,14 @@ fn programs(client: &str) -> PathBuf {
     root().join("testdata/clients").join(client)
 }
 
+/// Java 17 and the newest JDBC driver, for programs of others.
+///
+/// # Errors
+/// When one of them cannot be installed.
+pub(crate) fn jdbc_driver() -> Result<(PathBuf, PathBuf)> {
+    Ok((jars::java_17()?.program(), jars::copied()?.driver(NEWEST)))
+}
+
 /// The Apache JDBC driver in several versions on several versions of Java, SchemaCrawler and sqlline.
 ///
 /// # Errors

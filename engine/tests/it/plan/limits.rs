@@ -230,6 +230,7 @@ async fn one_more_than_the_queue_holds_is_refused() {
     let mut settings = Settings::default();
     settings.limits.concurrent_queries = 1;
     settings.limits.queued_queries = 1;
+    settings.limits.paused_queries = 0;
     let (mesh, watch) = endless(settings).await;
     let statement = Statement::new("SELECT n FROM a.numbers");
     let running = mesh.engine.query(&guest(), &statement).await.unwrap();
@@ -253,6 +254,59 @@ async fn one_more_than_the_queue_holds_is_refused() {
     cancelled.cancel.cancel();
     assert_eq!(mesh.engine.query(&cancelled, &statement).await.unwrap_err().kind(), Kind::Cancelled);
     drop(second);
+    settled(&mesh, &watch).await;
+}
+
+#[tokio::test]
+async fn a_place_is_lent_while_its_reader_pauses_and_held_again_when_it_reads_on() {
+    let mut settings = Settings::default();
+    settings.limits.concurrent_queries = 1;
+    settings.limits.reader_pause = Timeout(Duration::from_millis(1));
+    let (mesh, watch) = endless(settings).await;
+    let statement = Statement::new("SELECT n FROM a.numbers");
+    let mut slow = mesh.engine.query(&guest(), &statement).await.unwrap();
+    slow.stream.next().await.unwrap().unwrap();
+    // Comes in though the only place was taken, and lends it in its turn.
+    let mut other = mesh.engine.query(&guest(), &statement).await.unwrap();
+    assert_eq!((mesh.engine.running_queries(), mesh.engine.paused_queries()), (1, 1));
+    for _ in 0..3 {
+        slow.stream.next().await.unwrap().unwrap();
+        assert_eq!((mesh.engine.running_queries(), mesh.engine.paused_queries()), (1, 1));
+        other.stream.next().await.unwrap().unwrap();
+    }
+    // Without its place it is cancelled as with it.
+    slow.context.cancel.cancel();
+    let error = slow.stream.next().await.unwrap().unwrap_err();
+    assert!(error.to_string().contains("cancelled"), "{error}");
+    drop(other);
+    settled(&mesh, &watch).await;
+    assert_eq!((mesh.engine.running_queries(), mesh.engine.paused_queries()), (0, 0));
+}
+
+#[tokio::test]
+async fn who_reads_on_without_a_place_computes_nothing_until_it_has_one() {
+    let mut settings = Settings::default();
+    settings.limits.concurrent_queries = 1;
+    settings.limits.reader_pause = Timeout(Duration::from_millis(1));
+    let (mesh, watch) = endless(settings).await;
+    let statement = Statement::new("SELECT n FROM a.numbers");
+    let mut slow = mesh.engine.query(&guest(), &statement).await.unwrap();
+    slow.stream.next().await.unwrap().unwrap();
+    // Counts for ever, so that it never pauses.
+    let ctx = guest();
+    let busy = Statement::new("SELECT count(*) FROM a.numbers");
+    let mut busy = mesh.engine.query(&ctx, &busy).await.unwrap();
+    let mut counting = busy.stream.next();
+    let _ = tokio::time::timeout(Duration::from_millis(5), &mut counting).await;
+    let mut waits = Box::pin(async { slow.stream.next().await });
+    for _ in 0..20 {
+        assert!(tokio::time::timeout(Duration::from_millis(1), &mut waits).await.is_err());
+        let _ = tokio::time::timeout(Duration::from_millis(1), &mut counting).await;
+    }
+    assert_eq!((mesh.engine.running_queries(), mesh.engine.waiting_queries()), (1, 1));
+    drop(busy);
+    waits.await.unwrap().unwrap();
+    drop(slow);
     settled(&mesh, &watch).await;
 }
 
@@ -354,6 +408,7 @@ async fn queries_that_run_and_wait_are_told_with_their_places() {
     let mut settings = Settings::default();
     settings.limits.concurrent_queries = 3;
     settings.limits.queries_per_principal = 1;
+    settings.limits.paused_queries = 0;
     let (mesh, watch) = endless(settings).await;
     let statement = Statement::new("SELECT n FROM a.numbers");
     let running = mesh.engine.query(&context("ann"), &statement).await.unwrap();
