@@ -179,15 +179,19 @@ class RemoteQuery:
         self._backend.flight.check()
         with self._lock:
             planned, self._unread = self._unread, None
+            self._check()
         if planned is None or time.monotonic() - planned.made > FRESH:
             planned = self._backend.planned(self._asked)
         reading = RemoteReading(self._backend, self._asked, planned)
         with self._lock:
-            if self._cancelled:
-                raise errors.CancelledError("the query was cancelled")
+            self._check()
             self._readings.add(reading)
         self._backend.readings.add(reading)
         return reading
+
+    def _check(self) -> None:
+        if self._cancelled:
+            raise errors.CancelledError("the query was cancelled")
 
     def cancel(self) -> None:
         """Stop every reading, and those to come."""

@@ -12,7 +12,8 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -25,8 +26,17 @@ import meshweave
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
 BINARY = os.environ.get("MESHWEAVE_BIN", "")
-PATIENCE = 120
-"""Seconds after which something hangs."""
+PATIENCE = 600
+"""Seconds after which something hangs; a loaded machine is slow."""
+
+
+def eventually(true: Callable[[], bool]) -> None:
+    """Wait until something is true."""
+    for _ in range(PATIENCE * 100):
+        if true():
+            return
+        time.sleep(0.01)
+    raise AssertionError("it never came true")
 
 
 def environment() -> dict[str, str]:
@@ -39,7 +49,7 @@ def run(*words: str, mesh: Path | None = None) -> str:
     """Run the command line and give its standard output."""
     named = ["--mesh", str(mesh)] if mesh else []
     ran = subprocess.run(
-        [BINARY, *named, *words], capture_output=True, text=True, timeout=600, env=environment(), check=False
+        [BINARY, *named, *words], capture_output=True, text=True, timeout=PATIENCE, env=environment(), check=False
     )
     assert ran.returncode == 0, ran.stderr
     return ran.stdout

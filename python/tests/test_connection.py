@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import subprocess
 import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pytest
 import trustme
-from conftest import BINARY, environment, python, serving
+from conftest import BINARY, PATIENCE, environment, eventually, python, serving
 
 import meshweave
 from meshweave import _remote, errors
@@ -92,8 +92,13 @@ def test_a_frame_that_is_not_sent_whole_is_not_there(
             self.asked += 1
             return self.asked > 1
 
+    put = _remote._put
+
+    def put_in_part(client: Any, descriptor: Any, table: pa.Table, options: Any, stop: threading.Event) -> bytes:
+        return put(client, descriptor, table, options, Sent())
+
     monkeypatch.setattr(_remote, "MESSAGE_BYTES", 1 << 10)
-    monkeypatch.setattr(_remote.threading, "Event", Sent)
+    monkeypatch.setattr(_remote, "_put", put_in_part)
     with pytest.raises(errors.CancelledError):
         connected.register_frame("temp.part", {"a": range(1000)})
     monkeypatch.undo()
@@ -125,26 +130,18 @@ def test_what_waits_for_its_turn_is_cancelled(own: Path) -> None:
 
         first = threading.Thread(target=read, args=(runs,))
         first.start()
-        _until(lambda: any(reading._stream for reading in runs._query._readings))  # type: ignore[attr-defined]
+        eventually(lambda: any(reading._stream for reading in runs._query._readings))  # type: ignore[attr-defined]
         waits = mesh.sql("SELECT count(*) AS n FROM commerce.orders")
         second = threading.Thread(target=read, args=(waits,))
         second.start()
-        _until(lambda: len(list(waits._query._readings)) == 1)  # type: ignore[attr-defined]
+        eventually(lambda: len(list(waits._query._readings)) == 1)  # type: ignore[attr-defined]
         waits.cancel()
-        second.join(120)
+        second.join(PATIENCE)
         assert ended == ["cancelled"], "it does not wait for the one that runs"
         runs.cancel()
-        first.join(120)
+        first.join(PATIENCE)
         assert ended == ["cancelled"] * 2
         assert mesh.sql("SELECT 1 AS one").to_pylist() == [{"one": 1}]
-
-
-def _until(true: Callable[[], bool]) -> None:
-    for _ in range(12_000):
-        if true():
-            return
-        time.sleep(0.01)
-    raise AssertionError("it never came true")
 
 
 @pytest.fixture

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 import os
-import time
 from pathlib import Path
 
 import pyarrow as pa
 import pytest
+from conftest import eventually
 from pyarrow import parquet
 
 import meshweave
@@ -243,12 +243,6 @@ def test_versions_are_chosen_by_hand(mesh: meshweave.Mesh) -> None:
 def test_statements_are_found_in_the_log_under_their_id(mesh: meshweave.Mesh) -> None:
     answer = mesh.sql("SELECT count(*) AS found_in_the_log FROM reference.nation", purpose="tests")
     answer.to_arrow()
-    rows: list[dict[str, object]] = []
-    for _ in range(600):
-        rows = mesh.sql(
-            "SELECT purpose, rows FROM mesh.queries WHERE query_id = ? AND outcome = 'finished'", [answer.query_id]
-        ).to_pylist()
-        if rows:
-            break
-        time.sleep(0.1)
-    assert rows == [{"purpose": "tests", "rows": 1}]
+    written = "SELECT purpose, rows FROM mesh.queries WHERE query_id = ? AND outcome = 'finished'"
+    eventually(lambda: len(mesh.sql(written, [answer.query_id]).to_pylist()) > 0)
+    assert mesh.sql(written, [answer.query_id]).to_pylist() == [{"purpose": "tests", "rows": 1}]
