@@ -14,6 +14,7 @@
 mod actions;
 mod backend;
 mod caller;
+mod catalog;
 mod encode;
 mod flights;
 mod gate;

@@ -364,6 +364,6 @@ impl FlightService for Service {
     async fn list_actions(&self, request: Request<Empty>) -> Result<Response<Self::ListActionsStream>, Status> {
         let _inside = self.gate.enter().map_err(Fault::into_status)?;
         self.caller(request.metadata()).await.map_err(Fault::into_status)?;
-        Ok(Response::new(stream::iter(self.protocol.actions().into_iter().map(Ok)).boxed()))
+        Ok(Response::new(stream::iter(self.protocol.actions(self).into_iter().map(Ok)).boxed()))
     }
 }

@@ -138,9 +138,9 @@ impl Protocol for Ending {
         Ok(rows(caller, Arc::new(UInt32Array::from(vec![index]))))
     }
 
-    fn actions(&self) -> Vec<ActionType> {
+    fn actions(&self, service: &Service) -> Vec<ActionType> {
         let theirs = ["CancelFlightInfo", "RenewFlightEndpoint"];
-        actions::list().into_iter().filter(|action| theirs.contains(&action.r#type.as_str())).collect()
+        actions::list(&service.options).into_iter().filter(|action| theirs.contains(&action.r#type.as_str())).collect()
     }
 
     fn cancel(&self, _service: &Service, _caller: &Caller, info: FlightInfo) -> Outcome<CancelStatus> {

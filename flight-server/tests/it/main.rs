@@ -18,6 +18,7 @@ mod fuzz;
 mod mesh;
 mod metadata;
 mod prepared;
+mod registering;
 mod schemas;
 mod sessions;
 mod small;
