@@ -100,6 +100,11 @@ pub(crate) async fn run(
     }
 }
 
+/// Whether an action plans a statement: then it is work, and otherwise answered at once.
+pub(crate) fn plans(action: &Action) -> bool {
+    action.r#type == CREATE
+}
+
 /// Stops the query behind every ticket of an answer.
 fn cancel(service: &Service, caller: &Caller, info: Option<FlightInfo>) -> Outcome<()> {
     let endpoints = info.map(|info| info.endpoint).unwrap_or_default();

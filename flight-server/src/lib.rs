@@ -1,7 +1,7 @@
 //! Flight SQL: the door that drivers come through.
 //!
 //! In: Flight RPCs from JDBC, ADBC, ODBC and raw clients. Out: schemas, tickets and rows, from an [`meshweave_engine::Engine`].
-//! Layers: transport (`server`) -> RPCs (`service`) -> protocol (statements, prepared statements, metadata, wire types, messages) ->
+//! Layers: transport (`server`) -> RPCs (`service`), on the threads of `work` -> protocol (statements, prepared statements, metadata, wire types, messages) ->
 //! identity and session (`identity`, `session`, `caller`) -> [`Backend`].
 //! Holds always:
 //! - no planning here, and no gRPC below here;
@@ -35,6 +35,7 @@ mod stream;
 mod ticket;
 mod tls;
 mod wire;
+mod work;
 
 pub use backend::{Backend, Plan, SystemTable};
 pub use options::{Options, TraceParent};
