@@ -109,6 +109,11 @@ pub(crate) async fn run(
     }
 }
 
+/// Whether an action plans a statement: then it is work, and otherwise answered at once.
+pub(crate) fn plans(action: &Action) -> bool {
+    action.r#type == CREATE
+}
+
 /// Stops the query behind every ticket of an answer.
 pub(crate) fn cancel(service: &Service, caller: &Caller, info: FlightInfo) -> Outcome<CancelStatus> {
     let tickets: Vec<_> = info.endpoint.into_iter().filter_map(|endpoint| endpoint.ticket).collect();
