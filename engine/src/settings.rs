@@ -227,7 +227,7 @@ pub struct StorageSettings {
     pub retries: usize,
     /// Time after the first try in which another one may start.
     pub retry_timeout: Timeout,
-    /// Largest schema or credentials file that is read, bytes.
+    /// Largest schema or credentials file that is read, and largest contract that is sent to a server, bytes.
     pub document_size: ByteSize,
 }
 

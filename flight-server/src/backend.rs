@@ -15,6 +15,7 @@ use datafusion::execution::SendableRecordBatchStream;
 use datafusion::execution::memory_pool::MemoryReservation;
 use meshweave_contract::model::Product;
 use meshweave_engine::catalog::CatalogSnapshot;
+use meshweave_engine::catalog::registrations::{Done, Task};
 use meshweave_engine::catalog::system::{self, ColumnDoc};
 use meshweave_engine::temp::{Ingest, TempSchema};
 use meshweave_engine::version::VersionVector;
@@ -75,6 +76,13 @@ pub trait Backend: fmt::Debug + Send + Sync + 'static {
     async fn ingest(&self, ctx: &QueryContext, ingest: Ingest, rows: SendableRecordBatchStream) -> Result<u64> {
         let _ = (ctx, ingest, rows);
         Err(Failure::Unsupported { what: "bulk ingestion".to_owned(), hint: None }.into())
+    }
+
+    /// Registers product versions, each for itself; gives what became of each.
+    async fn register(&self, ctx: &QueryContext, tasks: Vec<Task>) -> Vec<Done> {
+        let _ = ctx;
+        let refused = || Failure::Unsupported { what: "registering".to_owned(), hint: None }.into();
+        tasks.into_iter().map(|task| (task.registration.file, Err(refused()))).collect()
     }
 
     /// Where messages that wait for their reader are counted; none: nowhere.
@@ -157,6 +165,10 @@ impl Backend for Engine {
 
     async fn ingest(&self, ctx: &QueryContext, ingest: Ingest, rows: SendableRecordBatchStream) -> Result<u64> {
         Self::ingest(self, ctx, ingest, rows).await
+    }
+
+    async fn register(&self, ctx: &QueryContext, tasks: Vec<Task>) -> Vec<Done> {
+        self.register_all(tasks, |_| ctx.clone(), |_, _| ()).await
     }
 
     fn message_memory(&self) -> Option<MemoryReservation> {

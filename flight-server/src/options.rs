@@ -33,6 +33,8 @@ pub struct Options {
     pub sessions: SessionLimits,
     /// Whether other machines may be served without TLS; passwords and rows are then readable on their way.
     pub plaintext: bool,
+    /// Largest contract that is taken to be registered, bytes; none: nothing is registered over the wire.
+    pub register: Option<usize>,
     /// Largest message that is accepted, bytes; drivers send batches unsplit.
     pub max_request_bytes: usize,
     /// Parameter rows that one prepared statement may hold, bytes as Arrow IPC.
@@ -88,6 +90,7 @@ impl Options {
             login_lifetime: Duration::from_secs(12 * 3600),
             sessions: SessionLimits::default(),
             plaintext: false,
+            register: None,
             max_request_bytes: 64 << 20,
             max_parameter_bytes: 2 << 20,
             target_message_bytes: 2 << 20,

@@ -31,6 +31,7 @@ use crate::encode::Encoder;
 use crate::gate::Gate;
 use crate::identity::{Identity, Known};
 use crate::options::Options;
+use crate::protocol::Protocol;
 use crate::running::Running;
 use crate::session::{COOKIE, Chosen, Session, SessionId, Sessions};
 use crate::statement::{self, Sql};
@@ -43,10 +44,11 @@ use crate::{actions, flights, metadata, prepared, put};
 
 type Answers<T> = BoxStream<'static, Result<T, Status>>;
 
-/// One server's state: what it asks, who may call, and the switch that stops everything that runs.
+/// One server's state: what it asks, what it answers, who may call, and the switch that stops everything that runs.
 #[derive(Debug)]
 pub(crate) struct Service {
     pub(crate) backend: Arc<dyn Backend>,
+    pub(crate) protocol: Arc<dyn Protocol>,
     pub(crate) options: Options,
     pub(crate) identity: Identity,
     pub(crate) stop: CancellationToken,
@@ -71,6 +73,12 @@ impl Service {
         // Some clients keep every cookie: what their first call makes is found by the second one.
         let session = session.or_else(|| offered.clone().filter(|_| caller.keeps_cookies));
         Ok(Caller { session, offered, ..caller })
+    }
+
+    /// What the first message of a handshake says; nothing when none comes in time.
+    async fn first_payload(&self, mut messages: Streaming<HandshakeRequest>) -> Bytes {
+        let first = tokio::time::timeout(self.options.handshake_timeout, messages.message()).await;
+        first.ok().and_then(Result::ok).flatten().map(|message| message.payload).unwrap_or_default()
     }
 
     /// A fresh context for one statement of this caller.
@@ -99,8 +107,11 @@ impl Service {
         session.map(|session| session.chosen()).unwrap_or_default()
     }
 
-    /// Gives the context the tables of a session that is kept from now on.
+    /// Gives the context the tables of a session that is kept from now on; where there are no such tables, nothing is kept.
     pub(crate) fn keep_temp(&self, ctx: &mut QueryContext, id: Option<&SessionId>) -> Outcome<()> {
+        if !self.sessions.have_tables() {
+            return Ok(());
+        }
         ctx.temp = self.session(&ctx.principal, id)?.temp();
         Ok(())
     }
@@ -109,7 +120,7 @@ impl Service {
         let caller = self.caller(headers).await?;
         let mut ctx = self.context(&caller);
         let id = ctx.query_id;
-        let info = self.info_for(&caller, &mut ctx, descriptor).await.map_err(|fault| fault.of(id))?;
+        let info = self.protocol.info(self, &caller, &mut ctx, descriptor).await.map_err(|fault| fault.of(id))?;
         Ok(Answered::new(id, &caller, info))
     }
 
@@ -117,16 +128,12 @@ impl Service {
         let caller = self.caller(headers).await?;
         let mut ctx = self.context(&caller);
         let id = ctx.query_id;
-        if let Some(polled) = flights::polled(self, &caller, &descriptor)? {
-            return Ok(Answered::new(id, &caller, polled));
-        }
-        let info = self.info_for(&caller, &mut ctx, descriptor).await.map_err(|fault| fault.of(id))?;
-        let expiration_time = info.endpoint.first().and_then(|endpoint| endpoint.expiration_time);
-        let poll = PollInfo { info: Some(info), flight_descriptor: None, progress: Some(1.0), expiration_time };
+        let poll = self.protocol.poll(self, &caller, &mut ctx, descriptor).await.map_err(|fault| fault.of(id))?;
         Ok(Answered::new(id, &caller, poll))
     }
 
-    async fn info_for(
+    /// The answer to a path or to a command of Flight SQL.
+    pub(crate) async fn info_for(
         &self,
         caller: &Caller,
         ctx: &mut QueryContext,
@@ -185,11 +192,12 @@ impl Service {
 
     async fn get(&self, headers: &MetadataMap, ticket: &[u8]) -> Outcome<Answered<Messages>> {
         let caller = self.caller(headers).await?;
-        let (id, messages) = self.messages(&caller, ticket).await?;
+        let (id, messages) = self.protocol.get(self, &caller, ticket).await?;
         Ok(Answered::new(id, &caller, messages))
     }
 
-    async fn messages(&self, caller: &Caller, ticket: &[u8]) -> Outcome<(Uuid, Messages)> {
+    /// The rows behind a ticket of Flight SQL.
+    pub(crate) async fn messages(&self, caller: &Caller, ticket: &[u8]) -> Outcome<(Uuid, Messages)> {
         let unreadable =
             || Fault::invalid("the ticket cannot be read").hint("Fetch with a ticket that GetFlightInfo gave.");
         let any = Any::decode(ticket).map_err(|_| unreadable())?;
@@ -304,9 +312,12 @@ impl FlightService for Door {
         request: Request<Streaming<HandshakeRequest>>,
     ) -> Result<Response<Self::HandshakeStream>, Status> {
         let _inside = self.enter()?;
-        // Some drivers send one empty message, some none: the header says it all.
-        let known = self.service.identity.handshake(request.metadata()).await;
-        let (bearer, session) = known.map_err(Fault::into_status)?;
+        let (headers, _, messages) = request.into_parts();
+        let service = &self.service;
+        // Some drivers send one empty message, some none: the header says it all. Where it does not, the message may.
+        let is_silent = service.identity.is_silent(&headers);
+        let sent = if is_silent { service.first_payload(messages).await } else { Bytes::new() };
+        let (bearer, session) = service.identity.handshake(&headers, &sent).await.map_err(Fault::into_status)?;
         let answer = HandshakeResponse { protocol_version: 0, payload: bearer.clone().into() };
         let mut response = Response::new(stream::iter([Ok(answer)]).boxed());
         let value = MetadataValue::try_from(format!("Bearer {bearer}"));
@@ -402,6 +413,7 @@ impl FlightService for Door {
     async fn list_actions(&self, request: Request<Empty>) -> Result<Response<Self::ListActionsStream>, Status> {
         let _inside = self.enter()?;
         self.service.caller(request.metadata()).await.map_err(Fault::into_status)?;
-        Ok(Response::new(stream::iter(actions::list().into_iter().map(Ok)).boxed()))
+        let actions = self.service.protocol.actions(&self.service);
+        Ok(Response::new(stream::iter(actions.into_iter().map(Ok)).boxed()))
     }
 }

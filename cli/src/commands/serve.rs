@@ -105,6 +105,8 @@ async fn serve(args: &Serve, session: &Session, is_traced: bool, output: &Output
 fn options(session: &Session, settings: &Settings, is_traced: bool) -> Options {
     let mut options = Options::new(session.principal.clone());
     options.plaintext = settings.listen.plaintext;
+    let largest = usize::try_from(settings.storage.document_size.0).unwrap_or(usize::MAX);
+    options.register = settings.listen.register.then_some(largest);
     options.sessions = SessionLimits {
         sessions: settings.sessions.limit,
         per_principal: settings.sessions.per_principal,

@@ -12,6 +12,7 @@ pub(crate) mod admission;
 mod cooperative;
 mod counted;
 mod memory;
+mod rewrites;
 mod seat;
 pub(crate) mod session;
 mod stream;

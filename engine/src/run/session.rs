@@ -38,6 +38,7 @@ use crate::context::Usage;
 use crate::error::{Failure, Result};
 use crate::run::cooperative::YieldingJoins;
 use crate::run::memory::{self, QueryPool};
+use crate::run::rewrites;
 use crate::settings::Limits;
 
 /// What every query's state starts from.
@@ -79,9 +80,8 @@ impl Template {
             .with_runtime_env(Arc::new(env.clone()))
             .build();
         let rules = YieldingJoins::among(state.physical_optimizers());
-        let mut state = SessionStateBuilder::new_from_existing(state).with_physical_optimizer_rules(rules).build();
-        datafusion_functions_json::register_all(&mut state)?;
-        Ok(Self { state, env, pool })
+        let state = SessionStateBuilder::new_from_existing(state).with_physical_optimizer_rules(rules).build();
+        Ok(Self { state: rewrites::with_json(state)?, env, pool })
     }
 
     /// What a query runs with: its own stores and its own share of the memory.

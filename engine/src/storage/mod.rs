@@ -194,10 +194,15 @@ impl DomainStorage {
     }
 
     fn in_folder(&self, address: &Address, prefixes: &[Prefix]) -> Result<Option<Found>> {
-        let allowed = self.allowed_folders();
+        let followed = self.followed(address);
+        let known = followed.as_ref().ok();
+        let allowed = self.allowed_folders(known);
         let mut roots = Vec::new();
         for prefix in prefixes.iter().filter(|p| !matches!(p.address.root, Root::Remote(..))) {
-            let root = self.followed(&prefix.address)?;
+            let root = match known.and_then(|known| known.above(self.path(&prefix.address))) {
+                Some(root) => root,
+                None => self.followed(&prefix.address)?.real,
+            };
             if !allowed.iter().any(|folder| root.starts_with(folder)) {
                 return Err(document::invalid_hint(
                     &self.place,
@@ -207,7 +212,7 @@ impl DomainStorage {
             }
             roots.push(root);
         }
-        let path = self.followed(address)?;
+        let path = followed?.real;
         if !roots.iter().any(|root| path.starts_with(root)) {
             return Ok(None);
         }
@@ -217,19 +222,28 @@ impl DomainStorage {
     }
 
     /// The real paths of the mesh folder and the folders that the process allows; one that does not exist allows nothing.
-    fn allowed_folders(&self) -> Vec<PathBuf> {
-        let folders = std::iter::once(&self.context.mesh).chain(&self.context.settings.local);
-        folders.filter_map(|folder| folder.canonicalize().ok()).collect()
+    ///
+    /// - `known`: what has been followed already.
+    fn allowed_folders(&self, known: Option<&Followed>) -> Vec<PathBuf> {
+        let mesh = &self.context.mesh;
+        let known = known.and_then(|known| known.above(std::path::absolute(mesh)));
+        let mesh = known.or_else(|| mesh.canonicalize().ok());
+        let others = self.context.settings.local.iter().filter_map(|folder| folder.canonicalize().ok());
+        mesh.into_iter().chain(others).collect()
     }
 
-    fn followed(&self, address: &Address) -> Result<PathBuf> {
+    /// The path of a local address as it is written.
+    fn path(&self, address: &Address) -> std::io::Result<PathBuf> {
         let start: &FilePath = match address.root {
             Root::MeshFolder => &self.context.mesh,
             Root::FileSystem | Root::Remote(..) => FilePath::new("/"),
         };
-        let path = std::path::absolute(start).map(|start| address.segments.iter().fold(start, |path, s| path.join(s)));
-        path.and_then(|path| real_path(&path))
-            .map_err(|error| self.denied(&address.to_string(), format!("its path cannot be followed: {error}")))
+        Ok(address.segments.iter().fold(std::path::absolute(start)?, |path, segment| path.join(segment)))
+    }
+
+    fn followed(&self, address: &Address) -> Result<Followed> {
+        let followed = self.path(address).and_then(|written| Ok(Followed { real: real_path(&written)?, written }));
+        followed.map_err(|error| self.denied(&address.to_string(), format!("its path cannot be followed: {error}")))
     }
 
     fn denied(&self, url: &str, reason: String) -> Error {
@@ -241,6 +255,23 @@ impl DomainStorage {
             hint: Some(format!("The prefixes that a domain may use stand under `storage` in {}.", self.place)),
         }
         .into()
+    }
+}
+
+/// A local path whose links have been followed.
+#[derive(Debug)]
+struct Followed {
+    /// As it is written: absolute.
+    written: PathBuf,
+    /// Where it leads.
+    real: PathBuf,
+}
+
+impl Followed {
+    /// The real path of a folder that this path lies in, where it is known already: no link was met on the way to this path, so there
+    /// is none on the way to the folder.
+    fn above(&self, folder: std::io::Result<PathBuf>) -> Option<PathBuf> {
+        folder.ok().filter(|folder| self.written == self.real && self.real.starts_with(folder))
     }
 }
 

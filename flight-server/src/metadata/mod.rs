@@ -4,7 +4,7 @@
 //! Holds always:
 //! - everything comes from the catalog's snapshot; no storage is read, so a product whose storage is down is listed like any other;
 //! - what the caller may not discover does not exist here;
-//! - the schemas are exactly those of the Flight SQL specification, nullability included.
+//! - the schemas are exactly those of Flight SQL as Arrow's own servers have it, nullability included.
 //!
 //! Start reading at [`answer`].
 

@@ -117,6 +117,12 @@ impl WireSchema {
         Self(Arc::new(Schema::new(fields)))
     }
 
+    /// These very columns.
+    #[cfg(test)]
+    pub(crate) fn as_it_is(columns: &Schema) -> Self {
+        Self(Arc::new(columns.clone()))
+    }
+
     /// The same with every column nullable: for several parameter rows, whose answers may differ in that.
     #[must_use]
     pub(crate) fn relaxed(&self) -> Self {

@@ -20,6 +20,7 @@ mod mesh;
 mod metadata;
 mod prepared;
 mod readers;
+mod registering;
 mod schemas;
 mod sessions;
 mod small;
