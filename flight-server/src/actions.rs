@@ -109,9 +109,9 @@ pub(crate) async fn run(
     }
 }
 
-/// Whether an action plans a statement: then it is work, and otherwise answered at once.
+/// Whether an action plans a statement or reads the catalog through: then it is work, and otherwise answered at once.
 pub(crate) fn plans(action: &Action) -> bool {
-    action.r#type == CREATE
+    [CREATE, catalog::SEARCH, catalog::REGISTER].contains(&action.r#type.as_str())
 }
 
 /// Stops the query behind every ticket of an answer.
