@@ -15,10 +15,11 @@ use meshweave_engine::QueryContext;
 use prost::Message;
 
 use crate::caller::Caller;
+use crate::options::Options;
 use crate::service::Service;
 use crate::session::{CloseSessionResult, SetSessionOptionsRequest};
 use crate::status::{Fault, Outcome};
-use crate::{flights, prepared};
+use crate::{catalog, flights, prepared};
 
 const CREATE: &str = "CreatePreparedStatement";
 const CLOSE: &str = "ClosePreparedStatement";
@@ -30,10 +31,10 @@ const GET_OPTIONS: &str = "GetSessionOptions";
 const CLOSE_SESSION: &str = "CloseSession";
 
 /// The actions that this server takes; nothing is listed that is then refused.
-pub(crate) fn list() -> Vec<ActionType> {
+pub(crate) fn list(options: &Options) -> Vec<ActionType> {
     let action =
         |name: &str, description: &str| ActionType { r#type: name.to_owned(), description: description.to_owned() };
-    vec![
+    let mut actions = vec![
         action(
             CREATE,
             "Makes a reusable handle of a statement. Request: ActionCreatePreparedStatementRequest. Response: ActionCreatePreparedStatementResult.",
@@ -45,7 +46,13 @@ pub(crate) fn list() -> Vec<ActionType> {
         action(SET_OPTIONS, "Sets options. Request: SetSessionOptionsRequest. Response: SetSessionOptionsResult."),
         action(GET_OPTIONS, "Tells options. Request: GetSessionOptionsRequest. Response: GetSessionOptionsResult."),
         action(CLOSE_SESSION, "Ends a session. Request: CloseSessionRequest. Response: CloseSessionResult."),
-    ]
+        action(catalog::SEARCH, "Finds products by words. Request and response: JSON, as the book describes."),
+    ];
+    if options.register.is_some() {
+        let text = "Registers contracts. Request and response: JSON, as the book describes.";
+        actions.push(action(catalog::REGISTER, text));
+    }
+    actions
 }
 
 /// Runs one action; none: there is nothing to answer.
@@ -96,8 +103,15 @@ pub(crate) async fn run(
             }
             answer(&CloseSessionResult::CLOSED)
         }
+        catalog::SEARCH => catalog::search(service, ctx, &action.body).map(Some),
+        catalog::REGISTER => catalog::register(service, ctx, &action.body).await.map(Some),
         _ => service.protocol.other_action(caller, action),
     }
+}
+
+/// Whether an action plans a statement or reads the catalog through: then it is work, and otherwise answered at once.
+pub(crate) fn plans(action: &Action) -> bool {
+    [CREATE, catalog::SEARCH, catalog::REGISTER].contains(&action.r#type.as_str())
 }
 
 /// Stops the query behind every ticket of an answer.

@@ -15,7 +15,9 @@ use datafusion::execution::SendableRecordBatchStream;
 use datafusion::execution::memory_pool::MemoryReservation;
 use meshweave_contract::model::Product;
 use meshweave_engine::catalog::CatalogSnapshot;
+use meshweave_engine::catalog::registrations::{Done, Task};
 use meshweave_engine::catalog::system::{self, ColumnDoc};
+use meshweave_engine::ingest::Offer;
 use meshweave_engine::temp::{Ingest, TempSchema};
 use meshweave_engine::version::VersionVector;
 use meshweave_engine::{Answer, Engine, Failure, Planned, QueryContext, Result, Statement, StatementInfo};
@@ -74,6 +76,22 @@ pub trait Backend: fmt::Debug + Send + Sync + 'static {
     /// As [`Engine::ingest`].
     async fn ingest(&self, ctx: &QueryContext, ingest: Ingest, rows: SendableRecordBatchStream) -> Result<u64> {
         let _ = (ctx, ingest, rows);
+        Err(Failure::Unsupported { what: "bulk ingestion".to_owned(), hint: None }.into())
+    }
+
+    /// Registers product versions, each for itself; gives what became of each.
+    async fn register(&self, ctx: &QueryContext, tasks: Vec<Task>) -> Vec<Done> {
+        let _ = ctx;
+        let refused = || Failure::Unsupported { what: "registering".to_owned(), hint: None }.into();
+        tasks.into_iter().map(|task| (task.registration.file, Err(refused()))).collect()
+    }
+
+    /// Adds rows to a product that takes them, all or none; gives their number. Keeps to the context's deadline itself.
+    ///
+    /// # Errors
+    /// As [`Engine::append`].
+    async fn append(&self, ctx: &QueryContext, offer: Offer, rows: SendableRecordBatchStream) -> Result<u64> {
+        let _ = (ctx, offer, rows);
         Err(Failure::Unsupported { what: "bulk ingestion".to_owned(), hint: None }.into())
     }
 
@@ -157,6 +175,14 @@ impl Backend for Engine {
 
     async fn ingest(&self, ctx: &QueryContext, ingest: Ingest, rows: SendableRecordBatchStream) -> Result<u64> {
         Self::ingest(self, ctx, ingest, rows).await
+    }
+
+    async fn register(&self, ctx: &QueryContext, tasks: Vec<Task>) -> Vec<Done> {
+        self.register_all(tasks, |_| ctx.clone(), |_, _| ()).await
+    }
+
+    async fn append(&self, ctx: &QueryContext, offer: Offer, rows: SendableRecordBatchStream) -> Result<u64> {
+        Ok(Self::append(self, ctx, offer, rows).await?.rows)
     }
 
     fn message_memory(&self) -> Option<MemoryReservation> {

@@ -79,8 +79,8 @@ pub(crate) trait Protocol: fmt::Debug + Send + Sync + 'static {
     }
 
     /// ListActions.
-    fn actions(&self) -> Vec<ActionType> {
-        actions::list()
+    fn actions(&self, service: &Service) -> Vec<ActionType> {
+        actions::list(&service.options)
     }
 
     /// Stops what a flight is the answer of.

@@ -20,7 +20,7 @@ use crate::incoming;
 use crate::options::{Options, TraceParent};
 use crate::protocol::FlightSql;
 use crate::running::Running;
-use crate::service::Service;
+use crate::service::{Door, Service};
 use crate::session::Sessions;
 use crate::ticket::Signer;
 
@@ -75,7 +75,7 @@ impl FlightServer {
     /// The service without a transport: for embedding, and for tests that need no sockets.
     pub fn into_service(self) -> FlightServiceServer<impl FlightService> {
         let options = self.service.options.clone();
-        FlightServiceServer::new(self.service)
+        FlightServiceServer::new(Door::new(self.service))
             .max_decoding_message_size(options.max_request_bytes)
             .max_encoding_message_size(options.max_negotiated_message_bytes)
     }

@@ -24,6 +24,9 @@ pub(crate) struct Choice {
     allow_skip: Vec<String>,
 }
 
+/// Spoiled messages that Flight SQL is sent in a night.
+const NIGHTLY_INPUTS: &str = "1000000";
+
 /// How long property tests and fuzzing go on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Depth {
@@ -168,10 +171,14 @@ impl Run {
             Depth::Test => "1",
             Depth::Nightly => "100",
         };
-        vec![
+        let mut variables = vec![
             ("MESHWEAVE_TEST_ENV".to_owned(), environment::folder().to_string_lossy().into_owned()),
             ("MESHWEAVE_TEST_SHARE".to_owned(), cases.to_owned()),
-        ]
+        ];
+        if self.depth == Depth::Nightly {
+            variables.push(("MESHWEAVE_FUZZ_INPUTS".to_owned(), NIGHTLY_INPUTS.to_owned()));
+        }
+        variables
     }
 
     fn suite(&self, suite: &Suite) -> Result<usize> {

@@ -30,7 +30,8 @@ fn number(data_type: DataType) -> Schema {
 fn rows(caller: &Caller, column: ArrayRef) -> (Uuid, Messages) {
     let schema = Arc::new(number(column.data_type().clone()));
     let batch = RecordBatch::try_new(schema, vec![column]).unwrap();
-    (Uuid::now_v7(), stream::ready(&batch, Encoder::new(caller.message_bytes)))
+    let schema = batch.schema();
+    (Uuid::now_v7(), stream::ready(&schema, Box::new(std::iter::once(Ok(batch))), Encoder::new(caller.message_bytes)))
 }
 
 fn is_command(descriptor: &FlightDescriptor, command: &str) -> bool {
@@ -138,9 +139,9 @@ impl Protocol for Ending {
         Ok(rows(caller, Arc::new(UInt32Array::from(vec![index]))))
     }
 
-    fn actions(&self) -> Vec<ActionType> {
+    fn actions(&self, service: &Service) -> Vec<ActionType> {
         let theirs = ["CancelFlightInfo", "RenewFlightEndpoint"];
-        actions::list().into_iter().filter(|action| theirs.contains(&action.r#type.as_str())).collect()
+        actions::list(&service.options).into_iter().filter(|action| theirs.contains(&action.r#type.as_str())).collect()
     }
 
     fn cancel(&self, _service: &Service, _caller: &Caller, info: FlightInfo) -> Outcome<CancelStatus> {

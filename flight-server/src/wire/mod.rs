@@ -11,6 +11,7 @@
 
 mod convert;
 mod json;
+mod listed;
 mod types;
 mod union;
 
@@ -25,7 +26,8 @@ use sha2::{Digest, Sha256};
 
 use crate::status::{Fault, Outcome};
 pub(crate) use convert::{compact, convert};
-pub(crate) use types::{sql_type, table_field};
+pub(crate) use listed::{Place, table_schema};
+pub(crate) use types::sql_type;
 
 /// Which types a client can read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
