@@ -106,6 +106,8 @@ pub(crate) enum Command {
     Search(Search),
     /// Run SQL over data products: one statement, or a session on a terminal
     Sql(Sql),
+    /// Add the rows of a file to a product whose contract takes them: all of them, or none
+    Ingest(Ingest),
     /// Serve the mesh over Arrow Flight SQL, with health and metrics over HTTP
     Serve(Serve),
     /// Make what the file of users needs: `meshweave user hash` turns a password into its hash
@@ -281,6 +283,23 @@ pub(crate) struct Sql {
     /// Rows that the table view shows at most; 0 shows all. Other formats always write every row
     #[arg(long, value_name = "N", default_value_t = 1000)]
     pub(crate) max_rows: usize,
+}
+
+/// `meshweave ingest`
+#[derive(Debug, Args)]
+pub(crate) struct Ingest {
+    /// `domain.product`, with `.table` for a further table and `@2` for an older major version
+    #[arg(value_name = "PRODUCT")]
+    pub(crate) product: String,
+    /// A file of Parquet, CSV (with a header), JSON (one object per line), Avro or Arrow; `-` reads stdin
+    #[arg(value_name = "FILE", default_value = "-")]
+    pub(crate) file: PathBuf,
+    /// What the file is: parquet, csv, json, avro or arrow. Default: as its name ends
+    #[arg(long, value_name = "FORMAT")]
+    pub(crate) format: Option<String>,
+    /// Stop after this time (`30s`, `5m`); nothing is added then
+    #[arg(long, value_name = "TIME", value_parser = crate::config::duration)]
+    pub(crate) timeout: Option<Duration>,
 }
 
 /// `meshweave serve`

@@ -73,7 +73,7 @@ fn start(cli: Cli, output: Output) -> Outcome {
 /// The command has a thread of the pool: one that waits for a full pipe must not keep Ctrl-C from being heard.
 async fn interruptible(cli: Cli, output: Output) -> Outcome {
     let hears_it_itself = match &cli.command {
-        Command::Serve(_) => true,
+        Command::Serve(_) | Command::Ingest(_) => true,
         Command::Sql(args) => commands::sql::is_a_session(args),
         _ => false,
     };
@@ -109,6 +109,7 @@ async fn run(cli: Cli, output: Output) -> Outcome {
         Command::Describe(args) => Box::pin(commands::describe::run(&args, global, output)).await,
         Command::Search(args) => Box::pin(commands::search::run(&args, global, output)).await,
         Command::Sql(args) => Box::pin(commands::sql::run(&args, global, output)).await,
+        Command::Ingest(args) => Box::pin(commands::ingest::run(&args, global, output)).await,
         Command::Serve(args) => Box::pin(commands::serve::run(&args, global, output)).await,
         Command::User(args::User::Hash) => commands::user::hash(output),
         Command::Settings(asked) => commands::settings::run(global, &asked, output),

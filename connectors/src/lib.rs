@@ -11,23 +11,25 @@ pub mod conformance;
 pub mod csv;
 pub mod delta;
 pub mod json;
+pub mod offered;
 pub mod parquet;
 pub mod rows;
 
 use std::sync::Arc;
 
-use meshweave_engine::connect::{Connector, Connectors};
+use meshweave_engine::connect::{Connector, Connectors, Intake};
 use meshweave_engine::settings::Settings;
 
 /// Every connector of this process: one line each.
 pub fn all(settings: &Settings) -> Connectors {
     let limits = &settings.limits;
+    let delta = Arc::new(delta::Delta::new(limits));
     let mut connectors: Vec<Arc<dyn Connector>> = vec![
-        Arc::new(delta::Delta::new(limits)),
+        Arc::clone(&delta) as Arc<dyn Connector>,
         Arc::new(parquet::Parquet::new(limits)),
         Arc::new(csv::connector(limits)),
         Arc::new(avro::connector(limits)),
     ];
     connectors.extend(json::connectors(limits).map(|lines| Arc::new(lines) as Arc<dyn Connector>));
-    Connectors::new(connectors)
+    Connectors::new(connectors).taking_rows([delta as Arc<dyn Intake>])
 }

@@ -11,6 +11,7 @@ pub mod compare;
 pub mod describe;
 pub mod drift;
 pub mod export;
+pub mod intake;
 pub mod layout;
 pub mod model;
 pub mod name;

@@ -185,7 +185,7 @@ impl Lifecycle {
 pub struct InputPort {
     /// Its name, unique in the product.
     pub name: String,
-    /// `stream`, `cdc`, `api`, `batch`, …, as written.
+    /// `ingest` for rows that clients of the mesh send (see [`crate::intake`]); `stream`, `cdc`, `api`, `batch`, …, as written.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub kind: Option<String>,
     /// What the document said beyond this model.

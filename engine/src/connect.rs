@@ -3,10 +3,13 @@
 //! A connector is given a [`Port`] (a governed table and where it lies) and never a bare URL.
 //! Holds always:
 //! - what was pinned is what is read: an object that changed after the pin is an error, never a mix;
+//! - reading and writing are two seams: what takes rows is an [`Intake`], and few connectors have one;
 //! - `open` gives exactly the columns of the port's resolved schema, in that order and with those types, or wider ones where the
 //!   product's drift policy says so; whatever differs in storage is reported to [`crate::drift`].
 //!
 //! Start reading at [`Connector`].
+
+mod intake;
 
 use std::any::Any;
 use std::collections::BTreeMap;
@@ -26,6 +29,8 @@ use crate::context::QueryContext;
 use crate::error::{Failure, Result};
 use crate::storage::Location;
 use crate::version::Version;
+
+pub use intake::{Inflow, Intake, Landed};
 
 /// Code that reads one kind of storage.
 #[async_trait]
@@ -141,12 +146,22 @@ pub struct Opened {
 
 /// The connectors of a process, by format.
 #[derive(Debug, Clone, Default)]
-pub struct Connectors(BTreeMap<&'static str, Arc<dyn Connector>>);
+pub struct Connectors {
+    readers: BTreeMap<&'static str, Arc<dyn Connector>>,
+    intakes: BTreeMap<&'static str, Arc<dyn Intake>>,
+}
 
 impl Connectors {
-    /// A set of connectors; a later one of the same format replaces an earlier.
+    /// A set of connectors; a later one of the same format replaces an earlier. None of them takes rows.
     pub fn new(connectors: impl IntoIterator<Item = Arc<dyn Connector>>) -> Self {
-        Self(connectors.into_iter().map(|c| (c.format(), c)).collect())
+        Self { readers: connectors.into_iter().map(|c| (c.format(), c)).collect(), intakes: BTreeMap::new() }
+    }
+
+    /// The same, with what takes rows; a later one of the same format replaces an earlier.
+    #[must_use]
+    pub fn taking_rows(mut self, intakes: impl IntoIterator<Item = Arc<dyn Intake>>) -> Self {
+        self.intakes.extend(intakes.into_iter().map(|intake| (intake.format(), intake)));
+        self
     }
 
     /// The connector that reads `format`.
@@ -154,18 +169,27 @@ impl Connectors {
     /// # Errors
     /// [`Failure::Unsupported`] with the formats there are.
     pub fn of(&self, format: &str) -> Result<&Arc<dyn Connector>> {
-        self.0.get(format).ok_or_else(|| {
-            let known: Vec<_> = self.0.keys().copied().collect();
+        self.readers.get(format).ok_or_else(|| {
             Failure::Unsupported {
                 what: format!("storage format \"{format}\""),
-                hint: Some(format!("Formats that can be read: {}.", known.join(", "))),
+                hint: Some(format!("Formats that can be read: {}.", self.formats().join(", "))),
             }
             .into()
         })
     }
 
+    /// What takes rows for tables stored as `format`; none where nothing does.
+    pub fn intake(&self, format: &str) -> Option<&Arc<dyn Intake>> {
+        self.intakes.get(format)
+    }
+
     /// The formats that can be read, sorted.
     pub fn formats(&self) -> Vec<&'static str> {
-        self.0.keys().copied().collect()
+        self.readers.keys().copied().collect()
+    }
+
+    /// The formats that take rows, sorted.
+    pub fn intake_formats(&self) -> Vec<&'static str> {
+        self.intakes.keys().copied().collect()
     }
 }

@@ -262,6 +262,24 @@ pub enum Failure {
         /// `temp.name`.
         table: String,
     },
+    /// The product takes no rows, from nobody or not in this way.
+    #[error("{product} does not take these rows: {reason}")]
+    TakesNoRows {
+        /// The product.
+        product: String,
+        /// Why not.
+        reason: String,
+        /// What to do instead; a sentence.
+        hint: String,
+    },
+    /// Rows that were sent do not keep the contract of the product that they are for; none was added.
+    #[error("the rows do not keep the contract of {product}, and none was added: {}", .problems.join("; "))]
+    RowsRefused {
+        /// The product.
+        product: String,
+        /// Everything that is wrong, each with the first row and a count where it is about rows.
+        problems: Vec<String>,
+    },
     /// A statement that writes, and was run already.
     #[error("the statement was run already, and it writes: it is not run twice")]
     RunBefore,
@@ -314,7 +332,11 @@ impl Error {
     pub fn kind(&self) -> Kind {
         match self.failure() {
             Failure::ProductNotFound { .. } | Failure::NameNotFound { .. } => Kind::NotFound,
-            Failure::InvalidQuery { .. } | Failure::TempTableExists { .. } | Failure::RunBefore => Kind::InvalidQuery,
+            Failure::InvalidQuery { .. }
+            | Failure::TempTableExists { .. }
+            | Failure::TakesNoRows { .. }
+            | Failure::RowsRefused { .. }
+            | Failure::RunBefore => Kind::InvalidQuery,
             Failure::InvalidConfiguration { .. } => Kind::InvalidConfiguration,
             Failure::InvalidContract { .. } => Kind::InvalidContract,
             Failure::BreakingChange { .. } => Kind::BreakingChange,
@@ -339,6 +361,8 @@ impl Error {
             | Failure::Denied { product, .. }
             | Failure::BreakingChange { product, .. }
             | Failure::ContractBroken { product, .. }
+            | Failure::TakesNoRows { product, .. }
+            | Failure::RowsRefused { product, .. }
             | Failure::PinnedObjectChanged { product, .. } => Some(product),
             Failure::NameNotFound { product, .. } => product.as_deref(),
             // What a store's fault is about is a product, unless a place was looked at before any product was.
@@ -374,6 +398,10 @@ impl Error {
             Failure::CatalogConflict { .. } => Some("Run the command again.".to_owned()),
             Failure::TempTableExists { .. } => {
                 Some("Drop it first, or write CREATE OR REPLACE TABLE or CREATE TABLE IF NOT EXISTS.".to_owned())
+            }
+            Failure::TakesNoRows { hint, .. } => Some(hint.clone()),
+            Failure::RowsRefused { .. } => {
+                Some("Mend the rows and send all of them again; `describe` shows the contract.".to_owned())
             }
             Failure::RunBefore => Some("Ask for the statement anew to run it again.".to_owned()),
             Failure::Unavailable { cause: Some(cause), .. } => {

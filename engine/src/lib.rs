@@ -41,6 +41,7 @@ pub mod drift;
 pub mod engine;
 pub mod error;
 pub mod identity;
+pub mod ingest;
 mod observe;
 mod plan;
 pub mod policy;

@@ -283,6 +283,8 @@ pub struct Limits {
     /// has read more is stopped. Default: no limit.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub scanned_bytes: Option<ByteSize>,
+    /// Memory that the rows of one ingestion into a product hold before they are written as files, bytes.
+    pub ingest_memory: ByteSize,
     /// Longest statement text, bytes.
     pub statement_text: ByteSize,
     /// Partitions one query is cut into. Default: the number of cores.
@@ -319,6 +321,7 @@ impl Default for Limits {
             scanned_bytes: None,
             statement_timeout: Timeout(Duration::from_secs(300)),
             drain_timeout: Timeout(Duration::from_secs(30)),
+            ingest_memory: ByteSize(64 << 20),
             statement_text: ByteSize(1 << 20),
             partitions: None,
             batch_rows: 8192,

@@ -17,6 +17,7 @@ use meshweave_contract::model::Product;
 use meshweave_engine::catalog::CatalogSnapshot;
 use meshweave_engine::catalog::registrations::{Done, Task};
 use meshweave_engine::catalog::system::{self, ColumnDoc};
+use meshweave_engine::ingest::Offer;
 use meshweave_engine::temp::{Ingest, TempSchema};
 use meshweave_engine::version::VersionVector;
 use meshweave_engine::{Answer, Engine, Failure, Planned, QueryContext, Result, Statement, StatementInfo};
@@ -83,6 +84,15 @@ pub trait Backend: fmt::Debug + Send + Sync + 'static {
         let _ = ctx;
         let refused = || Failure::Unsupported { what: "registering".to_owned(), hint: None }.into();
         tasks.into_iter().map(|task| (task.registration.file, Err(refused()))).collect()
+    }
+
+    /// Adds rows to a product that takes them, all or none; gives their number. Keeps to the context's deadline itself.
+    ///
+    /// # Errors
+    /// As [`Engine::append`].
+    async fn append(&self, ctx: &QueryContext, offer: Offer, rows: SendableRecordBatchStream) -> Result<u64> {
+        let _ = (ctx, offer, rows);
+        Err(Failure::Unsupported { what: "bulk ingestion".to_owned(), hint: None }.into())
     }
 
     /// Where messages that wait for their reader are counted; none: nowhere.
@@ -169,6 +179,10 @@ impl Backend for Engine {
 
     async fn register(&self, ctx: &QueryContext, tasks: Vec<Task>) -> Vec<Done> {
         self.register_all(tasks, |_| ctx.clone(), |_, _| ()).await
+    }
+
+    async fn append(&self, ctx: &QueryContext, offer: Offer, rows: SendableRecordBatchStream) -> Result<u64> {
+        Ok(Self::append(self, ctx, offer, rows).await?.rows)
     }
 
     fn message_memory(&self) -> Option<MemoryReservation> {

@@ -6,6 +6,7 @@ use std::time::Duration;
 use meshweave_engine::Principal;
 use meshweave_engine::identity::{Authenticator, LocalPrincipal};
 use meshweave_engine::metrics::DoorMetrics;
+use tokio::runtime::Handle;
 use tokio_util::sync::CancellationToken;
 
 use crate::session::SessionLimits;
@@ -66,6 +67,9 @@ pub struct Options {
     pub close: Duration,
     /// Where connections and answers are counted.
     pub door: Arc<DoorMetrics>,
+    /// Threads on which queries are planned and computed, so that other calls are answered while all of them are busy; none: those of
+    /// the caller of [`crate::serve`].
+    pub work: Option<Handle>,
     /// How a call's trace goes on here; none: it does not.
     pub trace: Option<TraceParent>,
 }
@@ -103,6 +107,7 @@ impl Options {
             hurry: CancellationToken::new(),
             close: Duration::from_secs(5),
             door: Arc::default(),
+            work: None,
             trace: None,
         }
     }

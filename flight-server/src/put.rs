@@ -1,6 +1,7 @@
-//! DoPut: binding parameter rows, statements that write, and rows for a temporary table.
+//! DoPut: binding parameter rows, statements that write, and rows for a temporary table or a product.
 //!
-//! Products are read-only through SQL: a statement that would write to one goes to the engine, and its refusal comes back.
+//! Products are read-only through SQL: a statement that would write to one goes to the engine, and its refusal comes back. Rows for
+//! a product go to the engine too, which decides whether it takes them.
 //! Holds always: rows that broke off are not kept, none of them.
 //!
 //! Start reading at [`put`].
@@ -11,6 +12,7 @@ use datafusion::error::DataFusionError;
 use datafusion::execution::SendableRecordBatchStream;
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use futures::{Stream, StreamExt, TryStreamExt, stream};
+use meshweave_engine::ingest::Offer;
 use meshweave_engine::temp::{Ingest, IngestMode, TEMP};
 use meshweave_engine::{Error, QueryContext};
 use prost::Message;
@@ -51,14 +53,16 @@ pub(crate) async fn put(
             }
             statement::update(service, &mut ctx, &sql).await?
         }
-        Command::CommandStatementIngest(command) => ingest(service, caller, &mut ctx, command, rows).await?,
+        Command::CommandStatementIngest(command) => {
+            service.protocol.ingest(service, caller, &mut ctx, command, rows).await?
+        }
         other => return Err(Fault::unsupported(&format!("sending rows with {}", short(other.type_url())))),
     };
     Ok(PutResult { app_metadata: DoPutUpdateResult { record_count: count }.encode_to_vec().into() })
 }
 
-/// Takes rows into a temporary table.
-async fn ingest(
+/// Takes rows into a temporary table, or into a product.
+pub(crate) async fn ingest(
     service: &Service,
     caller: &Caller,
     ctx: &mut QueryContext,
@@ -66,13 +70,28 @@ async fn ingest(
     rows: SentRows,
 ) -> Outcome<i64> {
     refuse_transaction(command.transaction_id.as_ref())?;
-    let ingest = Ingest { mode: mode(&command)?, table: table(service, command)? };
-    service.keep_temp(ctx, caller.session.as_ref())?;
+    let mode = mode(&command)?;
+    let destination = destination(service, command, mode)?;
+    if matches!(destination, Destination::Temp(_)) {
+        service.keep_temp(ctx, caller.session.as_ref())?;
+    }
     let limit = ctx.clone();
     let work = async { Ok(batches(rows).await) };
     let rows = limit.bounded(work).await??;
-    let count = limit.bounded(service.backend.ingest(ctx, ingest, rows)).await?;
+    let count = match destination {
+        Destination::Temp(ingest) => limit.bounded(service.backend.ingest(ctx, ingest, rows)).await?,
+        // The engine keeps to the limit itself, up to the commit: between its two answers nothing may cut.
+        Destination::Product(offer) => service.backend.append(ctx, offer, rows).await?,
+    };
     Ok(i64::try_from(count).unwrap_or(i64::MAX))
+}
+
+/// Where rows go.
+enum Destination {
+    /// Into a table of the session.
+    Temp(Ingest),
+    /// Into a table of a product.
+    Product(Offer),
 }
 
 /// What is to happen with a table that exists, and with one that does not.
@@ -93,16 +112,20 @@ fn mode(command: &CommandStatementIngest) -> Outcome<IngestMode> {
     }
 }
 
-/// The table's name, when it is one of the session's.
-fn table(service: &Service, command: CommandStatementIngest) -> Outcome<String> {
+/// The table that is named: one of the session's without a schema, else a product's.
+fn destination(service: &Service, command: CommandStatementIngest, mode: IngestMode) -> Outcome<Destination> {
     let catalog = service.backend.catalog().catalog_name.clone();
     if let Some(asked) = command.catalog.filter(|name| !name.is_empty() && *name != catalog) {
         return Err(Fault::not_found(format!("catalog \"{asked}\" does not exist")));
     }
+    let table = command.table;
     match command.schema.filter(|name| !name.is_empty() && name != TEMP) {
-        None => Ok(command.table),
-        Some(schema) => Err(Fault::unsupported(&format!("taking rows into {schema}.{}", command.table))
-            .hint("Rows go into the session's own schema: leave the schema out, or say `temp`.")),
+        None => Ok(Destination::Temp(Ingest { table, mode })),
+        Some(_) if command.temporary => {
+            Err(Fault::invalid("a temporary table lies in the schema temp")
+                .hint("Leave the schema out, or say `temp`."))
+        }
+        Some(schema) => Ok(Destination::Product(Offer { schema, table, mode })),
     }
 }
 

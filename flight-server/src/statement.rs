@@ -114,6 +114,7 @@ impl Sql {
         let planned_with = ctx.temp.clone();
         service.keep_temp(ctx, self.session.as_ref())?;
         match (&planned_with, &ctx.temp) {
+            (None, None) => Ok(plan),
             (Some(planned_with), Some(kept)) if Arc::ptr_eq(planned_with, kept) => Ok(plan),
             _ => Ok(ctx.bounded(service.backend.plan(ctx, &statement, pins)).await?),
         }
@@ -123,13 +124,13 @@ impl Sql {
     async fn announce(&self, service: &Service, ctx: &QueryContext) -> Outcome<Announced> {
         let statement = Statement { sql: self.text.clone(), parameters: self.bound.sample()? };
         let plan = ctx.bounded(service.backend.plan(ctx, &statement, self.pins.as_deref())).await?;
-        let wire = self.wire(&plan.schema(), self.bound.rows()?.len());
+        let wire = self.wire(service, &plan.schema(), self.bound.rows()?.len());
         Ok(Announced { wire, versions: plan.versions(), writes: plan.writes() })
     }
 
     /// The wire schema of a plan; for several parameter rows, whose plans may differ in it, every column may hold nulls.
-    fn wire(&self, columns: &Schema, rows: usize) -> WireSchema {
-        let wire = WireSchema::new(columns, self.profile);
+    fn wire(&self, service: &Service, columns: &Schema, rows: usize) -> WireSchema {
+        let wire = service.protocol.columns(columns, self.profile);
         if rows == 1 { wire } else { wire.relaxed() }
     }
 
@@ -139,7 +140,7 @@ impl Sql {
             return Ok(self.announce(service, ctx).await?.wire);
         }
         let told = ctx.bounded(service.backend.describe(ctx, &self.text)).await?;
-        Ok(WireSchema::new(&told.schema, self.profile))
+        Ok(service.protocol.columns(&told.schema, self.profile))
     }
 
     /// Plans and pins; the ticket carries everything that DoGet needs.
@@ -213,7 +214,7 @@ async fn run(service: &Service, caller: &Caller, mut ctx: QueryContext, envelope
     let rows = waiting.len();
     waiting.pop_front();
     let plan = sql.plan(service, &mut ctx, sql.bound.sample()?, Some(&pins)).await?;
-    let wire = sql.wire(&plan.schema(), rows);
+    let wire = sql.wire(service, &plan.schema(), rows);
     if wire.fingerprint()? != envelope.schema || plan.writes() != envelope.writes {
         return Err(Fault::stale("the columns of the answer have changed since the statement was planned")
             .hint("Run the statement again."));

@@ -5,6 +5,7 @@
 pub(crate) mod check;
 pub(crate) mod demo;
 pub(crate) mod describe;
+pub(crate) mod ingest;
 pub(crate) mod init;
 pub(crate) mod manual;
 pub(crate) mod plan;

@@ -16,6 +16,7 @@ mod demo;
 mod differential;
 mod drift;
 mod formats;
+mod ingest;
 mod init;
 mod limits;
 mod mesh;

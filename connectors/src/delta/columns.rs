@@ -12,6 +12,7 @@ use std::sync::Arc;
 use arrow::array::{Array, AsArray};
 use arrow::datatypes::{DataType, Field, FieldRef, Int64Type, Schema, SchemaRef};
 use deltalake::kernel::engine::arrow_conversion::TryIntoArrow;
+use deltalake::table::state::DeltaTableState;
 use meshweave_engine::connect::Port;
 use meshweave_engine::drift::{Change, Difference};
 use meshweave_engine::{Failure, QueryContext, Result};
@@ -31,7 +32,12 @@ pub(super) fn observed(loaded: &Loaded) -> SchemaRef {
 
 /// The columns as stored, in the table's order, with plain Arrow types.
 pub(super) fn stored(loaded: &Loaded) -> Schema {
-    let table = loaded.state.schema();
+    stored_in(&loaded.state)
+}
+
+/// The same of a table's state.
+pub(super) fn stored_in(state: &DeltaTableState) -> Schema {
+    let table = state.schema();
     let converted: Result<Schema, _> = table.as_ref().try_into_arrow();
     match converted {
         Ok(schema) => Schema::new(schema.fields().iter().map(|field| bare(field)).collect::<Vec<_>>()),

@@ -1,4 +1,5 @@
-//! Delta tables: pinned to a version; plain data files are read by our own scan, other tables through deltalake's.
+//! Delta tables: pinned to a version; plain data files are read by our own scan, other tables through deltalake's. Rows are added by
+//! files and one commit (see `inflow`).
 //!
 //! In: a [`Port`] whose location is the folder that holds `_delta_log`. Out: a table over exactly one version of it.
 //! Holds always:
@@ -10,28 +11,34 @@
 //! Start reading at [`Delta`].
 
 mod columns;
+mod commit;
 mod failure;
 mod filters;
 mod footers;
 mod guard;
 mod history;
+mod inflow;
+mod intake;
 mod log;
 mod own;
 mod provider;
 mod session;
 mod snapshots;
+mod storable;
 mod store;
+mod writes;
 
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use meshweave_engine::connect::{AsOf, Capabilities, Connector, Observed, Opened, Pinned, Port};
+use meshweave_engine::connect::{AsOf, Capabilities, Connector, Inflow, Intake, Observed, Opened, Pinned, Port};
 use meshweave_engine::settings::Limits;
 use meshweave_engine::version::Version;
 use meshweave_engine::{Error, Failure, QueryContext, Result};
 
 use crate::common::drift;
 use footers::FooterCache;
+use inflow::Workers;
 use provider::DeltaTable;
 use snapshots::{Loaded, Snapshots};
 use store::TableFolder;
@@ -44,14 +51,16 @@ const KEPT_VERSIONS: usize = 256;
 /// Files in all kept lists together, about a kilobyte each; a larger list is read again for every query.
 const KEPT_FILES: u64 = 250_000;
 
-/// Reads Delta tables.
+/// Reads Delta tables, and adds rows to them.
 #[derive(Debug)]
 pub struct Delta {
-    snapshots: Snapshots,
+    snapshots: Arc<Snapshots>,
     /// Those that our own scan reads.
     own_footers: Arc<Footers>,
     /// Those that deltalake's scan reads.
     footers: FooterCache,
+    /// Those that write.
+    workers: Workers,
 }
 
 impl Delta {
@@ -60,9 +69,10 @@ impl Delta {
     pub fn new(limits: &Limits) -> Self {
         let half = limits.footer_cache.0 / 2;
         Self {
-            snapshots: Snapshots::new(KEPT_VERSIONS, KEPT_FILES),
+            snapshots: Arc::new(Snapshots::new(KEPT_VERSIONS, KEPT_FILES)),
             own_footers: Arc::new(Footers::new(half)),
             footers: FooterCache::new(usize::try_from(half).unwrap_or(usize::MAX)),
+            workers: Workers::default(),
         }
     }
 
@@ -142,5 +152,16 @@ impl Connector for Delta {
         let footers = self.footers.of(&folder, &loaded);
         let provider = DeltaTable::new(ctx, port, &loaded, schema, &folder, footers)?;
         Ok(Opened { provider: Arc::new(ReadOnly(provider)), stores })
+    }
+}
+
+#[async_trait]
+impl Intake for Delta {
+    fn format(&self) -> &'static str {
+        "delta"
+    }
+
+    async fn open(&self, ctx: &QueryContext, port: &Port) -> Result<Box<dyn Inflow>> {
+        intake::open(&self.workers, &self.snapshots, ctx, port).await
     }
 }

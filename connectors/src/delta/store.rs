@@ -1,6 +1,6 @@
 //! One table's folder as a store of its own: what deltalake, the kernel and the Parquet reader are given.
 //!
-//! In: a port's location. Out: a read-only [`ObjectStore`] whose root is the table, and the URL under which it is known.
+//! In: a port's location. Out: an [`ObjectStore`], read-only except for ingestions, whose root is the table, and the URL under which it is known.
 //! Holds always:
 //! - the URL is `meshweave-delta://` and a hash of store identity and folder: equal URL, equal store and folder;
 //! - paths are relative to the table, so a log entry cannot reach outside of it, and odd characters in the folder's own path
@@ -38,6 +38,7 @@ use sha2::{Digest, Sha256};
 use tokio_util::sync::CancellationToken;
 use url::Url;
 
+use super::writes::Writes;
 use crate::common::{at_fault, find};
 
 const SCHEME: &str = "meshweave-delta";
@@ -82,12 +83,24 @@ impl TableFolder {
     /// # Errors
     /// [`Failure::Internal`] when its synthetic URL is none.
     pub(super) fn new(ctx: &QueryContext, port: &Port, stop: CancellationToken) -> Result<Self> {
+        Self::over(inner(ctx, port, stop), port, None)
+    }
+
+    /// The same for an ingestion, with what it writes. No cancellation stops its requests: what was begun is ended or taken back.
+    ///
+    /// # Errors
+    /// As [`Self::new`].
+    pub(super) fn for_writing(ctx: &QueryContext, port: &Port) -> Result<(Self, Arc<Writes>)> {
+        let inner = inner(ctx, port, CancellationToken::new());
+        let writes = Arc::new(Writes::new(Arc::clone(&inner) as Arc<dyn ObjectStore>));
+        Ok((Self::over(inner, port, Some(Arc::clone(&writes)))?, writes))
+    }
+
+    fn over(inner: Inner, port: &Port, writes: Option<Arc<Writes>>) -> Result<Self> {
         let location = &port.location;
         let id = FolderId { store: location.store_id.clone(), path: location.path.clone() };
-        let (usage, store) = (Arc::clone(&ctx.usage), Arc::clone(&location.store));
-        let metered: Arc<dyn ObjectStore> = Arc::new(MeteredStore::new(store, location.is_local(), usage, stop));
-        let inner = Arc::new(PrefixStore::new(metered, location.path.clone()));
-        let store = FolderStore { inner, key: port.key.clone(), failed: Failed::default(), listed: Arc::default() };
+        let key = port.key.clone();
+        let store = FolderStore { inner, key, failed: Failed::default(), listed: Arc::default(), writes };
         let root = synthetic_root(&id)?;
         Ok(Self { id, key: port.key.clone(), place: location.url.to_string(), store: Arc::new(store), root })
     }
@@ -124,6 +137,16 @@ impl TableFolder {
     }
 }
 
+/// A store whose root is the table's folder.
+type Inner = Arc<PrefixStore<Arc<dyn ObjectStore>>>;
+
+fn inner(ctx: &QueryContext, port: &Port, stop: CancellationToken) -> Inner {
+    let location = &port.location;
+    let (usage, store) = (Arc::clone(&ctx.usage), Arc::clone(&location.store));
+    let metered: Arc<dyn ObjectStore> = Arc::new(MeteredStore::new(store, location.is_local(), usage, stop));
+    Arc::new(PrefixStore::new(metered, location.path.clone()))
+}
+
 fn synthetic_root(id: &FolderId) -> Result<Url> {
     let text = format!("{SCHEME}://{}/", id.hash());
     Url::parse(&text).map_err(|e| Error::internal(format!("{text} is not a URL"), e))
@@ -147,11 +170,13 @@ impl Failed {
 /// See the file's head.
 #[derive(Clone)]
 struct FolderStore {
-    inner: Arc<PrefixStore<Arc<dyn ObjectStore>>>,
+    inner: Inner,
     key: String,
     failed: Failed,
     /// Sizes of the log's entries as they were listed.
     listed: Arc<Mutex<HashMap<Path, u64>>>,
+    /// What an ingestion writes; none: it is read only.
+    writes: Option<Arc<Writes>>,
 }
 
 impl fmt::Debug for FolderStore {
@@ -169,7 +194,7 @@ impl fmt::Display for FolderStore {
 impl FolderStore {
     /// Says whose file is missing or whose storage fails. What is missing in the log is left alone: its readers know what it means.
     fn explain(&self, path: &Path, error: StoreError) -> StoreError {
-        let in_log = path.parts().next().is_some_and(|part| part.as_ref() == LOG_FOLDER);
+        let in_log = is_in_log(path);
         let is_missing = matches!(error, StoreError::NotFound { .. });
         if in_log && (is_missing || matches!(error, StoreError::NotSupported { .. })) {
             return error;
@@ -261,13 +286,29 @@ impl FolderStore {
     fn refused(&self) -> StoreError {
         StoreError::NotSupported { source: format!("{self} is read-only").into() }
     }
+
+    fn writes(&self) -> StoreResult<&Writes> {
+        self.writes.as_deref().ok_or_else(|| self.refused())
+    }
+
+    /// A write that failed, in our words; not kept as the first failure, for what it left behind is looked at.
+    fn unwritten(&self, path: &Path, error: StoreError) -> StoreError {
+        match error {
+            known @ (StoreError::AlreadyExists { .. } | StoreError::NotFound { .. }) => known,
+            in_log if is_in_log(path) => in_log,
+            error => carried(Error::unavailable(&self.key, at_fault(&self.key, path.as_ref(), &error), error)),
+        }
+    }
+}
+
+/// Whether a path lies in the log.
+pub(super) fn is_in_log(path: &Path) -> bool {
+    path.parts().next().is_some_and(|part| part.as_ref() == LOG_FOLDER)
 }
 
 /// Whether a path is that of a commit or a checkpoint, which never change.
 fn is_entry(path: &Path) -> bool {
-    let mut parts = path.parts();
-    let in_log = parts.next().is_some_and(|part| part.as_ref() == LOG_FOLDER);
-    in_log && parts.next().is_some_and(|name| name.as_ref().starts_with(|c: char| c.is_ascii_digit()))
+    is_in_log(path) && path.parts().nth(1).is_some_and(|name| name.as_ref().starts_with(|c: char| c.is_ascii_digit()))
 }
 
 /// Carries one of our errors through the object store's.
@@ -288,12 +329,16 @@ fn sorted(listing: BoxStream<'static, StoreResult<ObjectMeta>>) -> BoxStream<'st
 #[async_trait]
 #[deny(clippy::missing_trait_methods)]
 impl ObjectStore for FolderStore {
-    async fn put_opts(&self, _: &Path, _: PutPayload, _: PutOptions) -> StoreResult<PutResult> {
-        Err(self.refused())
+    async fn put_opts(&self, path: &Path, payload: PutPayload, options: PutOptions) -> StoreResult<PutResult> {
+        self.writes()?.put(path, payload, options).await.map_err(|error| self.unwritten(path, error))
     }
 
-    async fn put_multipart_opts(&self, _: &Path, _: PutMultipartOptions) -> StoreResult<Box<dyn MultipartUpload>> {
-        Err(self.refused())
+    async fn put_multipart_opts(
+        &self,
+        path: &Path,
+        options: PutMultipartOptions,
+    ) -> StoreResult<Box<dyn MultipartUpload>> {
+        self.writes()?.upload(path, options).await.map_err(|error| self.unwritten(path, error))
     }
 
     async fn get_opts(&self, location: &Path, options: GetOptions) -> StoreResult<GetResult> {

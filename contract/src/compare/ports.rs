@@ -5,6 +5,7 @@
 use super::note::{At, Ruling, Sides};
 use super::pairs::{Pairs, pairs};
 use super::{checks, custom, levels, tables};
+use crate::intake::WRITERS;
 use crate::model::{Custom, InputPort, OutputPort, Product, SchemaSource};
 
 /// Who relies on the tables: everybody reads them; a product that has a way in, before and after, takes rows into them too.
@@ -94,12 +95,25 @@ pub(super) fn input_ports(at: &mut At<'_>, old: &[InputPort], new: &[InputPort])
         let mut at = at.under(name);
         at.value("name", name, &after.name, || Ruling::major("who writes finds it under its old name no more"));
         at.said("kind", kind.as_ref(), after.kind.as_ref(), "how rows enter");
+        writers(&mut at, port, after);
         input_custom(&mut at.under("custom"), custom, &after.custom);
     }
     for port in pairs.added.iter().map(|i| &new[*i]) {
         let told = port.kind.clone().unwrap_or_else(|| port.name.clone());
         at.add(&port.name, None, Some(told), Ruling::minor("a further way for rows to enter"));
     }
+}
+
+/// Which teams may send rows.
+fn writers(at: &mut At<'_>, old: &InputPort, new: &InputPort) {
+    let names = |port: &InputPort| -> Vec<String> { port.writers().into_iter().map(str::to_owned).collect() };
+    at.list(
+        WRITERS,
+        &names(old),
+        &names(new),
+        |team| Ruling::major(format!("the team {team} may send rows no more")),
+        |team| Ruling::minor(format!("the team {team} may send rows, too")),
+    );
 }
 
 /// What an input port says beyond its kind: where and in which shape rows are taken. A writer must follow every change of it.
@@ -111,7 +125,7 @@ fn input_custom(at: &mut At<'_>, old: &Custom, new: &Custom) {
     }
     tables::written_schema(at, old.get("schema"), new.get("schema"));
     let rest = |custom: &Custom| -> Custom {
-        let known = |key: &str| ADDRESS.contains(&key) || key == "schema";
+        let known = |key: &str| ADDRESS.contains(&key) || key == "schema" || key == WRITERS;
         custom.iter().filter(|(key, _)| !known(key)).map(|(k, v)| (k.clone(), v.clone())).collect()
     };
     custom::custom(at, &rest(old), &rest(new), custom::Place::Words);

@@ -248,6 +248,7 @@ fn who_writes_relies_on_other_things() {
     );
     one("name: in,", "name: out,", &["MAJOR input_ports.in", "MINOR input_ports.out"]);
     one("type: batch", "type: stream", &["MAJOR input_ports.in.kind"]);
+    one("type: batch,", "type: batch, writers: [till],", &["MINOR input_ports.in.writers"]);
 }
 
 #[test]

@@ -17,7 +17,7 @@ use crate::error::{Error, Kind};
 use crate::observe::live::{LiveQuery, Shown};
 use crate::observe::log::QueryLog;
 use crate::observe::metrics::{Ended, Held};
-use crate::version::VersionVector;
+use crate::version::{Version, VersionVector};
 
 /// Bytes of a statement or an error that are kept.
 const TEXT_KEPT: usize = 64 << 10;
@@ -160,6 +160,11 @@ impl Recorder {
         self.told = true;
         let query = LiveQuery { record: self.record.clone(), since: self.since, usage: Arc::clone(&self.usage) };
         self.live = Some(self.log.live.show(query));
+    }
+
+    /// It has made this version of a product.
+    pub(crate) fn wrote(&mut self, key: &str, version: &Version) {
+        self.record.versions.products.insert(key.to_owned(), version.clone());
     }
 
     /// Rows of the answer were taken.

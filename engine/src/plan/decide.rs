@@ -1,6 +1,6 @@
 //! Asks the policy, once per product and action, and remembers the answers for one query.
 //!
-//! In: the caller and a product. Out: whether it may be found, and a grant to read it or a refusal.
+//! In: the caller and a product. Out: whether it may be found, and a grant to read it or to add rows, or a refusal.
 //! Holds always: no storage is touched here; a product that may not be found does not exist.
 //!
 //! Start reading at [`Decisions::read`].
@@ -21,19 +21,19 @@ use crate::policy::{Action, Decision, Grant, PolicyEngine};
 /// The policy's answers for one query.
 ///
 /// Answers are kept by the product's place in memory: the query's snapshot never moves.
-pub(super) struct Decisions<'a> {
+pub(crate) struct Decisions<'a> {
     ctx: &'a QueryContext,
     policy: &'a dyn PolicyEngine,
     taken: RefCell<HashMap<(usize, Action), Decision>>,
 }
 
 impl<'a> Decisions<'a> {
-    pub(super) fn new(ctx: &'a QueryContext, policy: &'a dyn PolicyEngine) -> Self {
+    pub(crate) fn new(ctx: &'a QueryContext, policy: &'a dyn PolicyEngine) -> Self {
         Self { ctx, policy, taken: RefCell::default() }
     }
 
     /// Whether the caller may find the product.
-    pub(super) fn visible(&self, product: &Product) -> bool {
+    pub(crate) fn visible(&self, product: &Product) -> bool {
         matches!(self.decide(product, Action::Discover), Decision::Granted(_))
     }
 
@@ -42,15 +42,28 @@ impl<'a> Decisions<'a> {
     /// # Errors
     /// [`Failure::Denied`] with the policy's reason, and whom to ask.
     pub(super) fn read(&self, entry: &Entry) -> Result<Grant> {
-        let span = tracing::info_span!("decide", product = %entry.id().name, granted = tracing::field::Empty);
-        let decision = span.in_scope(|| self.decide(&entry.product, Action::Read));
+        self.grant(entry, Action::Read)
+    }
+
+    /// Whether the caller may add rows to the product: a question of its own, which no right to read answers.
+    ///
+    /// # Errors
+    /// As [`Self::read`].
+    pub(crate) fn write(&self, entry: &Entry) -> Result<()> {
+        self.grant(entry, Action::Write).map(drop)
+    }
+
+    fn grant(&self, entry: &Entry, action: Action) -> Result<Grant> {
+        let product = &entry.id().name;
+        let span = tracing::info_span!("decide", %product, action = action.word(), granted = tracing::field::Empty);
+        let decision = span.in_scope(|| self.decide(&entry.product, action));
         span.record("granted", matches!(decision, Decision::Granted(_)));
         match decision {
             Decision::Granted(grant) => Ok(grant),
             Decision::Refused { reason } => Err(Failure::Denied {
                 principal: self.ctx.principal.user.clone(),
-                action: Action::Read.word(),
-                product: entry.id().name.to_string(),
+                action: action.word(),
+                product: product.to_string(),
                 reason,
                 hint: whom_to_ask(entry),
             }

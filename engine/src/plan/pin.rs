@@ -164,10 +164,19 @@ impl Pinner<'_> {
 
 /// The port of a wanted table.
 fn port(wanted: &Wanted) -> Result<Port> {
-    let entry: &Entry = &wanted.entry;
-    let table = &entry.tables[wanted.table];
+    port_of(&wanted.entry, wanted.table, wanted.key.clone())
+}
+
+/// The port of one table of a product version.
+///
+/// - `index`: in [`Entry::tables`]; `key`: the table's in version vectors.
+///
+/// # Errors
+/// [`Failure::ContractBroken`] when the contract names no place; [`Failure::Denied`] when the domain may not use it.
+pub(crate) fn port_of(entry: &Entry, index: usize, key: String) -> Result<Port> {
+    let table = &entry.tables[index];
     let tables = entry.product.sql_tables();
-    let contract = tables.iter().find(|declared| declared.name == table.name).or_else(|| tables.get(wanted.table));
+    let contract = tables.iter().find(|declared| declared.name == table.name).or_else(|| tables.get(index));
     let spec = contract.and_then(|declared| declared.table.storage.clone());
     let located = spec.and_then(|spec| spec.location.clone().map(|location| (spec, location)));
     let Some((spec, location)) = located else {
@@ -181,7 +190,7 @@ fn port(wanted: &Wanted) -> Result<Port> {
     Ok(Port {
         product: entry.id().clone(),
         table: table.name.clone(),
-        key: wanted.key.clone(),
+        key,
         location: entry.domain.storage.locate(&location)?,
         spec,
         schema: table.schema.clone(),

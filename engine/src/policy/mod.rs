@@ -1,4 +1,4 @@
-//! Who may find and who may read: the seam, and the policy of the contract's access block.
+//! Who may find, who may read and who may add rows: the seam, and the policy of the contract's access block.
 //!
 //! Pure: no I/O, no clock, no DataFusion. Holds always: no rule, no access.
 //!
@@ -17,6 +17,8 @@ pub enum Action {
     Discover,
     /// Read its rows.
     Read,
+    /// Add rows to it, through an input port that takes them.
+    Write,
     /// Register a version of it.
     Register,
 }
@@ -27,6 +29,7 @@ impl Action {
         match self {
             Self::Discover => "find",
             Self::Read => "read",
+            Self::Write => "add rows to",
             Self::Register => "register",
         }
     }
@@ -58,7 +61,8 @@ pub trait PolicyEngine: fmt::Debug + Send + Sync {
 /// The contract's access block as the policy, for whole products.
 ///
 /// `public`: everyone. `restricted`: the owner's team and the listed readers. `private`: the owner's team.
-/// Discovery likewise. To register, one must be in the owner's team.
+/// Discovery likewise. To register, one must be in the owner's team; to add rows, in that or in one that an input port names
+/// among its writers. Who may read may not write for that.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct AccessBlockPolicy;
 
@@ -66,16 +70,21 @@ impl PolicyEngine for AccessBlockPolicy {
     fn decide(&self, principal: &Principal, _purpose: Option<&str>, product: &Product, action: Action) -> Decision {
         let access = &product.access;
         let owner = product.owner.team.as_deref();
-        let visibility = match action {
-            Action::Discover => access.discovery,
-            Action::Read => access.read,
-            Action::Register => Visibility::Private,
+        let readers = || access.readers.iter().map(String::as_str).collect::<Vec<_>>();
+        let (visibility, listed) = match action {
+            Action::Discover => (access.discovery, readers()),
+            Action::Read => (access.read, readers()),
+            Action::Write => match product.writers() {
+                writers if writers.is_empty() => (Visibility::Private, writers),
+                writers => (Visibility::Restricted, writers),
+            },
+            Action::Register => (Visibility::Private, Vec::new()),
         };
         let is_owner = owner.is_some_and(|team| principal.is_in(team));
-        let is_reader = access.readers.iter().any(|team| principal.is_in(team));
+        let is_listed = listed.iter().any(|team| principal.is_in(team));
         let open = match visibility {
             Visibility::Public => true,
-            Visibility::Restricted => is_owner || is_reader,
+            Visibility::Restricted => is_owner || is_listed,
             Visibility::Private => is_owner,
         };
         if open {
@@ -83,8 +92,7 @@ impl PolicyEngine for AccessBlockPolicy {
         }
         let allowed = match (visibility, owner) {
             (Visibility::Restricted, Some(team)) => {
-                let mut teams = vec![team];
-                teams.extend(access.readers.iter().map(String::as_str));
+                let teams: Vec<&str> = std::iter::once(team).chain(listed).collect();
                 format!("it is open to the teams {}", teams.join(", "))
             }
             (_, Some(team)) => format!("it is open to its owner's team {team} only"),

@@ -1,6 +1,6 @@
 use std::collections::BTreeMap;
 
-use meshweave_contract::model::{Access, Body, Lifecycle, Owner, Status};
+use meshweave_contract::model::{Access, Body, InputPort, Lifecycle, Owner, Status};
 use meshweave_contract::name::{ProductId, ProductName};
 
 use super::*;
@@ -55,10 +55,39 @@ fn who_may_do_what() {
 }
 
 #[test]
+fn to_write_one_is_an_owner_or_a_writer() {
+    let port = |kind: &str, writers: &[&str]| InputPort {
+        name: "in".to_owned(),
+        kind: Some(kind.to_owned()),
+        custom: BTreeMap::from([("writers".to_owned(), serde_json::json!(writers))]),
+    };
+    let may = |ports: &[InputPort], who: &str| {
+        let readers = vec!["reporting".to_owned()];
+        let (discovery, read) = (Visibility::Public, Visibility::Public);
+        let access = Access { discovery, read, readers, row_policy_required: false };
+        let product = Product { input_ports: ports.to_vec(), ..product(Some("crm-team"), access) };
+        AccessBlockPolicy.decide(&Principal::parse(who).unwrap(), None, &product, Action::Write)
+    };
+    let granted = Decision::Granted(Grant::default());
+    let refused = |reason: &str| Decision::Refused { reason: reason.to_owned() };
+    let cases = [
+        (vec![], "eve@crm-team", granted.clone()),
+        (vec![], "ann@reporting", refused("it is open to its owner's team crm-team only")),
+        (vec![port("ingest", &["till"])], "tim@till", granted.clone()),
+        (vec![port("ingest", &["till"])], "eve@crm-team", granted),
+        (vec![port("ingest", &["till"])], "ann@reporting", refused("it is open to the teams crm-team, till")),
+        (vec![port("batch", &["till"])], "tim@till", refused("it is open to its owner's team crm-team only")),
+    ];
+    for (ports, who, expected) in cases {
+        assert_eq!(may(&ports, who), expected, "{who}");
+    }
+}
+
+#[test]
 fn no_rule_no_access() {
     let product = product(None, Access::default());
     let everyone = Principal { user: "root".to_owned(), teams: vec![String::new(), "admin".to_owned()] };
-    for action in [Action::Discover, Action::Read, Action::Register] {
+    for action in [Action::Discover, Action::Read, Action::Write, Action::Register] {
         let decision = AccessBlockPolicy.decide(&everyone, Some("audit"), &product, action);
         assert_eq!(decision, Decision::Refused { reason: "its contract names no owning team".to_owned() });
     }

@@ -38,7 +38,7 @@ pub(crate) use counted::counted;
 use seat::Seat;
 use session::Template;
 use stream::{AnswerStream, Running};
-pub(crate) use stream::{Head, ResultLimits};
+pub(crate) use stream::{Head, ResultLimits, bytes_of};
 
 /// Runs physical plans: in this process, or on many machines.
 pub trait Executor: fmt::Debug + Send + Sync {

@@ -120,7 +120,7 @@ impl ResultLimits {
 }
 
 /// Bytes of a batch as its columns lie in memory, without what its buffers hold for others.
-fn bytes_of(batch: &RecordBatch) -> u64 {
+pub(crate) fn bytes_of(batch: &RecordBatch) -> u64 {
     batch.columns().iter().map(bytes_of_column).sum::<usize>() as u64
 }
 

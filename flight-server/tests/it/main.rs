@@ -9,6 +9,7 @@
 )]
 
 mod authenticated;
+mod busy;
 mod cancel;
 mod commands;
 mod drain;
@@ -18,6 +19,7 @@ mod fuzz;
 mod mesh;
 mod metadata;
 mod prepared;
+mod readers;
 mod registering;
 mod schemas;
 mod sessions;

@@ -282,7 +282,7 @@ async fn contracts_give_descriptions_and_keys() {
     let customers = || ("customers".to_owned(), Some("crm".to_owned()));
     let (table, db_schema) = orders();
     let info = client.get_primary_keys(CommandGetPrimaryKeys { catalog: None, db_schema, table }).await.unwrap();
-    assert_eq!(show(&fetch(&mut client, &info).await.unwrap()), "mesh commerce orders id orders_pkey 1");
+    assert_eq!(show(&fetch(&mut client, &info).await.unwrap()), "mesh commerce orders id 1 orders_pkey");
     let foreign = "mesh crm customers customerId mesh commerce orders customerId 1 orders_fkey1 customers_pkey 3 3";
     let (table, db_schema) = orders();
     let imported = client.get_imported_keys(CommandGetImportedKeys { catalog: None, db_schema, table }).await.unwrap();

@@ -173,7 +173,7 @@ async fn rows_are_taken_in_by_every_mode() {
         assert_eq!(send(&client, command, vec![people(&["y"])]).await.unwrap(), 1);
     }
     for (catalog, schema, expected) in
-        [(Some("other"), None, Code::NotFound), (None, Some("commerce"), Code::Unimplemented)]
+        [(Some("other"), None, Code::NotFound), (None, Some("commerce"), Code::PermissionDenied)]
     {
         let (catalog, schema) = (catalog.map(str::to_owned), schema.map(str::to_owned));
         let command = CommandStatementIngest { catalog, schema, ..ingest("orders", APPEND) };

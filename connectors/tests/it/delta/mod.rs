@@ -7,4 +7,5 @@ pub(crate) mod conformance;
 mod filters;
 mod spark;
 mod support;
+mod taking;
 mod travel;

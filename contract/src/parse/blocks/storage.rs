@@ -7,6 +7,7 @@ use std::collections::HashSet;
 use super::super::parts::{FoundTable, Mention, Parts};
 use super::super::report::Report;
 use super::super::value::Value;
+use crate::intake::WRITERS;
 use crate::model::{Custom, InputPort, Partitioning, Quota, StorageSpec, Upstream};
 use crate::name::{DomainName, LocalName, fold};
 use crate::problem::code;
@@ -169,7 +170,7 @@ fn add_upstream(value: &Value<'_>, domain: Option<&str>, product: &str, parts: &
     value.error(code::BAD_REFERENCE, &format!("names no product: {bad}"), "Write domain.product.", report);
 }
 
-/// `input_ports: [{name, type}]`.
+/// `input_ports: [{name, type, writers}]`.
 pub(crate) fn input_ports(value: &Value<'_>, report: &mut Report) -> Vec<InputPort> {
     let (mut ports, mut seen) = (Vec::new(), HashSet::new());
     for item in value.items(report) {
@@ -177,7 +178,10 @@ pub(crate) fn input_ports(value: &Value<'_>, report: &mut Report) -> Vec<InputPo
         let name = fields.need("name", "Give the port a name.", report);
         let kind = fields.take_any(&["kind", "type"], report).and_then(|v| v.text(report)).map(str::to_owned);
         let mut custom = Custom::new();
-        for key in ["description", "format", "topic", "location", "schema", "version", "schedule"] {
+        if let Some(writers) = fields.look(WRITERS) {
+            writers.texts_ref(report);
+        }
+        for key in ["description", "format", "topic", "location", "schema", "version", "schedule", WRITERS] {
             fields.keep(key, &mut custom);
         }
         fields.finish_into(&mut custom, report);

@@ -2,6 +2,7 @@
 
 mod corpus;
 mod explain;
+mod ingest;
 mod limits;
 mod mesh;
 mod names;
