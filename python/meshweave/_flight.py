@@ -186,6 +186,8 @@ class Connection:
         every = {**headers, **({"authorization": f"Bearer {token}"} if token is not None else {})}
         self._jar = _Jar(checked(every))
         roots = tls_roots.encode() if isinstance(tls_roots, str) else tls_roots
+        if roots is None and uri.startswith("grpc+tls:"):
+            roots = _trusted()
         settings = {**({"tls_root_certs": roots} if roots is not None else {}), **options}
         self._closed = False
         try:
@@ -265,6 +267,14 @@ def interruptible(work: Callable[[], T]) -> T:
     if error is not None:
         raise error
     return given[0]
+
+
+def _trusted() -> bytes | None:
+    """Give the authorities that Python trusts (`SSL_CERT_FILE` counts); ``None`` where it has no list: gRPC has one."""
+    import ssl
+
+    authorities = ssl.create_default_context().get_ca_certs(binary_form=True)
+    return "".join(ssl.DER_cert_to_PEM_cert(der) for der in authorities).encode() or None
 
 
 def checked(headers: Mapping[str, str]) -> dict[str, str]:

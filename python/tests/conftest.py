@@ -145,7 +145,6 @@ def python(script: str, *words: str, **options: object) -> subprocess.CompletedP
         capture_output=True,
         text=True,
         timeout=PATIENCE,
-        env=environment(),
         check=False,
-        **options,  # type: ignore[call-overload]
+        **{"env": environment(), **options},  # type: ignore[call-overload]
     )

@@ -170,6 +170,13 @@ def test_a_user_logs_in_with_a_password_and_is_judged_by_the_teams(known: str) -
             meshweave.connect(known, **wrong)
 
 
+TRUSTING = """
+import sys, meshweave
+with meshweave.connect(sys.argv[1]) as mesh:
+    print(mesh.sql("SELECT 1 AS one").to_pylist())
+"""
+
+
 def test_a_connection_is_secured(own: Path, tmp_path: Path) -> None:
     authority = trustme.CA()
     certificate = authority.issue_cert("127.0.0.1", "localhost")
@@ -185,6 +192,9 @@ def test_a_connection_is_secured(own: Path, tmp_path: Path) -> None:
                 assert mesh.sql("SELECT count(*) AS n FROM commerce.orders").to_pylist() == [{"n": 4000}]
         with pytest.raises(errors.UnavailableError):
             meshweave.connect(address)
+        (tmp_path / "roots.pem").write_bytes(roots)
+        ran = python(TRUSTING, address, env={**environment(), "SSL_CERT_FILE": str(tmp_path / "roots.pem")})
+        assert ran.stdout == "[{'one': 1}]\n", ran.stderr
 
 
 FORK = """
