@@ -2,21 +2,31 @@
 
     cd python && maturin build --release --out ../target/wheels
     python -m venv bench && bench/bin/pip install -r benches/python/requirements.txt target/wheels/*.whl
-    bench/bin/python benches/python/to_arrow.py --rows 10000000
+    bench/bin/python benches/python/to_arrow.py --rows 10000000 --markdown
 
-Every round asks each engine once, in turn, and our own twice: the ratio of the two ("A/A") says how much of a difference is
-noise. Times are seconds of wall clock, medians over the rounds; each engine reads the same Parquet files into one table.
+Each engine has a process of its own, so that what it costs is its own: seconds by the wall clock, CPU seconds of all its threads,
+and the most memory that it held meanwhile, all told. Every round asks each process once, in turn, and our own
+twice: the ratio of the two ("A/A") says how much of a difference is noise. All read the same Parquet files into one table, and
+use every core.
 """
 
 from __future__ import annotations
 
 import argparse
+import gc
+import importlib.metadata
 import json
+import os
+import platform
 import statistics
+import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute
@@ -33,9 +43,14 @@ storage:
 """
 
 
-def make(folder: Path, rows: int) -> Path:
-    """Write a mesh with one product of `rows` rows and four columns; give the folder of its files."""
-    data = folder / "data" / "bench" / "rows"
+def files(folder: Path) -> Path:
+    """Give the folder of the product's files."""
+    return folder / "data" / "bench" / "rows"
+
+
+def make(folder: Path, rows: int) -> None:
+    """Write a mesh with one product of `rows` rows and four columns."""
+    data = files(folder)
     data.mkdir(parents=True)
     each = rows // FILES
     for number in range(FILES):
@@ -56,7 +71,6 @@ def make(folder: Path, rows: int) -> Path:
     domain = folder / "domains" / "bench"
     domain.mkdir(parents=True)
     (domain / "domain.yaml").write_text(DOMAIN)
-    return data
 
 
 def contract() -> dict[str, object]:
@@ -79,63 +93,188 @@ def contract() -> dict[str, object]:
     }
 
 
-def engines(folder: Path, data: Path) -> dict[str, Callable[[], pa.Table]]:
-    """Give what is timed: each reads all rows into one Arrow table."""
-    import datafusion
-    import duckdb
+# What is measured: each gives a function that reads all rows into one Arrow table.
+
+
+def _meshweave(folder: Path, data: Path) -> Callable[[], pa.Table]:
     import meshweave
 
     mesh = meshweave.open(folder, principal="bench@bench")
-    mesh.register(contract())
+    return lambda: mesh.sql("SELECT * FROM bench.rows").to_arrow()
+
+
+def _datafusion(folder: Path, data: Path) -> Callable[[], pa.Table]:
+    import datafusion
+
     session = datafusion.SessionContext()
     session.register_parquet("rows", str(data))
+    return lambda: session.sql("SELECT * FROM rows").to_arrow_table()
+
+
+def _duckdb(folder: Path, data: Path) -> Callable[[], pa.Table]:
+    import duckdb
+
     duck = duckdb.connect()
-    files = f"SELECT * FROM read_parquet('{data}/*.parquet')"
+    return lambda: duck.sql(f"SELECT * FROM read_parquet('{data}/*.parquet')").to_arrow_table()
 
-    def ours() -> pa.Table:
-        return mesh.sql("SELECT * FROM bench.rows").to_arrow()
 
-    return {
-        "meshweave": ours,
-        "datafusion": lambda: session.sql("SELECT * FROM rows").to_arrow_table(),
-        "duckdb": lambda: duck.sql(files).to_arrow_table(),
-        "meshweave again": ours,
+ENGINES = {
+    "meshweave": _meshweave,
+    "datafusion": _datafusion,
+    "duckdb": _duckdb,
+    "meshweave again": _meshweave,
+}
+PACKAGES = ("meshweave", "datafusion", "duckdb", "pyarrow")
+
+
+# The process of one engine
+
+
+def _memory(line: str) -> int:
+    """Give a line of this process's status, bytes: ``VmHWM`` is the most memory since it was last set back."""
+    status = Path("/proc/self/status").read_text()
+    return next(int(row.split()[1]) * 1024 for row in status.splitlines() if row.startswith(f"{line}:"))
+
+
+def serve(engine: str, folder: Path, data: Path) -> None:
+    """Read all rows for each line of standard input, and tell what it took as one line of JSON."""
+    read = ENGINES[engine](folder, data)
+    for _ in sys.stdin:
+        gc.collect()
+        Path("/proc/self/clear_refs").write_text("5")
+        cpu, began = time.process_time(), time.perf_counter()
+        table = read()
+        took = {"seconds": time.perf_counter() - began, "cpu": time.process_time() - cpu}
+        took["memory"] = _memory("VmHWM") / (1 << 20)
+        rows, size = table.num_rows, table.nbytes / (1 << 20)
+        del table
+        print(json.dumps({**took, "rows": rows, "table": size}), flush=True)
+
+
+# The run
+
+
+@dataclass
+class Engine:
+    """One engine's process, and what its readings took."""
+
+    process: subprocess.Popen[str]
+    rounds: list[dict[str, float]] = field(default_factory=list)
+
+    def ask(self) -> dict[str, float]:
+        """Let it read once."""
+        assert self.process.stdin is not None
+        assert self.process.stdout is not None
+        print("read", file=self.process.stdin, flush=True)
+        line = self.process.stdout.readline()
+        if not line:
+            raise SystemExit("an engine has ended; its error stands above")
+        told: dict[str, float] = json.loads(line)
+        return told
+
+    def told(self) -> dict[str, float]:
+        """Give its figures."""
+        seconds, cpu = [turn["seconds"] for turn in self.rounds], [turn["cpu"] for turn in self.rounds]
+        return {
+            "min_seconds": round(min(seconds), 4),
+            "median_seconds": round(statistics.median(seconds), 4),
+            "cpu_seconds": round(statistics.median(cpu), 4),
+            "table_mib": round(self.rounds[0]["table"], 1),
+            "peak_mib": round(max(turn["memory"] for turn in self.rounds), 1),
+        }
+
+
+def measure(folder: Path, rows: int, rounds: int) -> dict[str, dict[str, float]]:
+    """Give each engine's figures over `rounds` turns; one turn before them warms files and engines."""
+    import meshweave
+
+    make(folder, rows)
+    with meshweave.open(folder, principal="bench@bench") as mesh:
+        mesh.register(contract())
+    words = [sys.executable, __file__, "--serve"]
+    started = {
+        name: Engine(
+            subprocess.Popen([*words, name, str(folder)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        )
+        for name in ENGINES
     }
+    try:
+        for turn in range(rounds + 1):
+            for name, engine in started.items():
+                took = engine.ask()
+                if took["rows"] != rows // FILES * FILES:
+                    raise SystemExit(f"{name} gave {took['rows']} rows")
+                if turn:
+                    engine.rounds.append(took)
+    finally:
+        for engine in started.values():
+            engine.process.terminate()
+            engine.process.wait()
+    return {name: engine.told() for name, engine in started.items()}
+
+
+def ratios(told: dict[str, dict[str, float]]) -> dict[str, dict[str, float]]:
+    """Give our figures over those of each other one; over our own second process: how much is noise."""
+    ours = told["meshweave"]
+    kinds = ("min_seconds", "median_seconds", "cpu_seconds")
+    others = {name: figures for name, figures in told.items() if name != "meshweave"}
+    return {
+        name: {kind: round(ours[kind] / max(figures[kind], 1e-9), 3) for kind in kinds}
+        for name, figures in others.items()
+    }
+
+
+def markdown(result: dict[str, Any]) -> str:
+    """Give the section of the book."""
+    versions = ", ".join(f"{name} {version}" for name, version in result["versions"].items())
+    lines = [
+        "## Rows to Python",
+        "",
+        f"`to_arrow` of {result['rows']:,} rows and four columns from {FILES} Parquet files into one `pyarrow.Table`"
+        f" ({result['rounds']} rounds, {result['cores']} cores, {versions}). Seconds by the wall clock, CPU seconds of"
+        " all threads (median), and the most memory that the process held"
+        f" (the table has {result['engines']['meshweave']['table_mib']:.0f} MiB). A/A is the first process of"
+        " Meshweave over a second one: what is nearer to 1 than this is noise.",
+        "",
+        "| engine | min s | median s | CPU s | peak MiB | Meshweave's median over it | CPU over it |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    for name, figures in result["engines"].items():
+        over = result["ratios"].get(name)
+        beside = "| |" if over is None else f"{over['median_seconds']:.2f} | {over['cpu_seconds']:.2f} |"
+        label = "meshweave, a second process (A/A)" if name.endswith("again") else name
+        lines.append(
+            f"| {label} | {figures['min_seconds']:.3f} | {figures['median_seconds']:.3f} | {figures['cpu_seconds']:.3f}"
+            f" | {figures['peak_mib']:.0f} | {beside}"
+        )
+    command = f"python benches/python/to_arrow.py --rows {result['rows']} --rounds {result['rounds']} --markdown"
+    return "\n".join([*lines, "", f"`{command}`", ""])
 
 
 def main() -> None:
-    """Measure, and print one JSON object."""
+    """Measure, and print one JSON object or the section of the book."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--rows", type=int, default=10_000_000)
     parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--markdown", action="store_true", help="print the section of the book")
+    parser.add_argument("--serve", nargs=2, metavar=("ENGINE", "FOLDER"), help=argparse.SUPPRESS)
     asked = parser.parse_args()
+    if asked.serve:
+        folder = Path(asked.serve[1])
+        serve(asked.serve[0], folder, files(folder))
+        return
     with tempfile.TemporaryDirectory() as place:
-        folder = Path(place)
-        data = make(folder, asked.rows)
-        timed_engines = engines(folder, data)
-        timed: dict[str, list[float]] = {}
-        for turn in range(asked.rounds + 1):
-            for name, read in timed_engines.items():
-                began = time.perf_counter()
-                rows = read().num_rows
-                took = time.perf_counter() - began
-                if rows != asked.rows // FILES * FILES:
-                    raise SystemExit(f"{name} gave {rows} rows")
-                # The first turn warms the files and the engines.
-                if turn:
-                    timed.setdefault(name, []).append(took)
-    medians = {name: statistics.median(times) for name, times in timed.items()}
-    ours = medians["meshweave"]
-    told = {
+        engines = measure(Path(place), asked.rows, asked.rounds)
+    result = {
         "rows": asked.rows,
         "rounds": asked.rounds,
-        "seconds": {name: round(took, 4) for name, took in medians.items()},
-        "rows_per_second": {name: round(asked.rows / took) for name, took in medians.items()},
-        "ratio_to_datafusion": round(ours / medians["datafusion"], 3),
-        "ratio_to_duckdb": round(ours / medians["duckdb"], 3),
-        "a_to_a": round(ours / medians["meshweave again"], 3),
+        "cores": os.cpu_count(),
+        "machine": platform.machine(),
+        "versions": {name: importlib.metadata.version(name) for name in PACKAGES},
+        "engines": engines,
+        "ratios": ratios(engines),
     }
-    print(json.dumps(told, indent=2))
+    print(markdown(result) if asked.markdown else json.dumps(result, indent=2))
 
 
 if __name__ == "__main__":

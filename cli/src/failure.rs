@@ -127,9 +127,7 @@ fn as_text(error: &Error, query_id: Option<&str>, style: Style) -> String {
     if !causes.is_empty() {
         text.push_str(&format!("{}\n", style.dim(causes)));
     }
-    if let Failure::InvalidContract { problems, .. } | Failure::BreakingChange { problems, .. } = error.failure() {
-        problems.iter().for_each(|problem| text.push_str(&format!("  {problem}\n")));
-    }
+    error.problems().iter().for_each(|problem| text.push_str(&format!("  {problem}\n")));
     if let Some(hint) = error.hint().filter(|hint| !hint.is_empty()) {
         text.push_str(&format!("{} {hint}\n", style.hint("hint:")));
     }

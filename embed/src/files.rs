@@ -61,14 +61,32 @@ fn is_contract(name: &str) -> bool {
     by_ending && !name.ends_with(".schema.json") && !OTHER_DOCUMENTS.contains(&name)
 }
 
+/// Contract files that were read, for whoever puts them together to product versions.
+#[derive(Debug, Clone, Default)]
+pub struct Documents {
+    /// Those that were named, and those in the folders that were named.
+    pub named: Vec<Text>,
+    /// Those beside product documents that refer to contracts: in their folders, and in the folders that are named like them and
+    /// end in `.contracts`.
+    pub beside: Vec<Text>,
+}
+
 /// Every product version under `paths`: contract files, and product documents with the contracts that they refer to.
 ///
-/// Contracts are looked for among `paths`, then beside each product document: in its folder, and in the folder that is named
-/// like it and ends in `.contracts`.
+/// Contracts are looked for among `paths`, then beside each product document.
 ///
 /// # Errors
 /// A path that does not exist or cannot be read.
 pub fn bundles(paths: &[PathBuf]) -> Result<Vec<Bundle>> {
+    let Documents { named, beside } = documents(paths)?;
+    Ok(parse::gather(&named, &beside))
+}
+
+/// The texts of everything that [`bundles`] looks at.
+///
+/// # Errors
+/// As there.
+pub fn documents(paths: &[PathBuf]) -> Result<Documents> {
     let named = contracts(paths)?;
     let documents = named.iter().map(|path| document(path)).collect::<Result<Vec<Text>>>()?;
     let mut near = Vec::new();
@@ -77,8 +95,8 @@ pub fn bundles(paths: &[PathBuf]) -> Result<Vec<Bundle>> {
     }
     near.sort();
     near.dedup();
-    let near = near.iter().map(|path| document(path)).collect::<Result<Vec<Text>>>()?;
-    Ok(parse::gather(&documents, &near))
+    let beside = near.iter().map(|path| document(path)).collect::<Result<Vec<Text>>>()?;
+    Ok(Documents { named: documents, beside })
 }
 
 /// The files in a document's folder, and in the folder of its contracts.

@@ -31,7 +31,6 @@
 pub mod fault;
 pub mod files;
 pub mod find;
-pub mod found;
 pub mod register;
 pub mod settings;
 

@@ -411,6 +411,14 @@ impl Error {
         }
     }
 
+    /// What is wrong with a contract, one line each; empty for every other failure.
+    pub fn problems(&self) -> &[String] {
+        match self.failure() {
+            Failure::InvalidContract { problems, .. } | Failure::BreakingChange { problems, .. } => problems,
+            _ => &[],
+        }
+    }
+
     /// The error and its causes on one line each; a cause that is already quoted is left out.
     pub fn report(&self) -> String {
         let mut text = self.to_string();

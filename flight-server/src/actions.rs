@@ -15,10 +15,11 @@ use meshweave_engine::QueryContext;
 use prost::Message;
 
 use crate::caller::Caller;
+use crate::options::Options;
 use crate::service::Service;
-use crate::session::{Chosen, CloseSessionResult, SetSessionOptionsRequest};
+use crate::session::{CloseSessionResult, SetSessionOptionsRequest};
 use crate::status::{Fault, Outcome};
-use crate::{flights, prepared};
+use crate::{catalog, flights, prepared};
 
 const CREATE: &str = "CreatePreparedStatement";
 const CLOSE: &str = "ClosePreparedStatement";
@@ -30,10 +31,10 @@ const GET_OPTIONS: &str = "GetSessionOptions";
 const CLOSE_SESSION: &str = "CloseSession";
 
 /// The actions that this server takes; nothing is listed that is then refused.
-pub(crate) fn list() -> Vec<ActionType> {
+pub(crate) fn list(options: &Options) -> Vec<ActionType> {
     let action =
         |name: &str, description: &str| ActionType { r#type: name.to_owned(), description: description.to_owned() };
-    vec![
+    let mut actions = vec![
         action(
             CREATE,
             "Makes a reusable handle of a statement. Request: ActionCreatePreparedStatementRequest. Response: ActionCreatePreparedStatementResult.",
@@ -45,7 +46,13 @@ pub(crate) fn list() -> Vec<ActionType> {
         action(SET_OPTIONS, "Sets options. Request: SetSessionOptionsRequest. Response: SetSessionOptionsResult."),
         action(GET_OPTIONS, "Tells options. Request: GetSessionOptionsRequest. Response: GetSessionOptionsResult."),
         action(CLOSE_SESSION, "Ends a session. Request: CloseSessionRequest. Response: CloseSessionResult."),
-    ]
+        action(catalog::SEARCH, "Finds products by words. Request and response: JSON, as the book describes."),
+    ];
+    if options.register.is_some() {
+        let text = "Registers contracts. Request and response: JSON, as the book describes.";
+        actions.push(action(catalog::REGISTER, text));
+    }
+    actions
 }
 
 /// Runs one action; none: there is nothing to answer.
@@ -67,27 +74,27 @@ pub(crate) async fn run(
         }
         CANCEL => {
             let request: CancelFlightInfoRequest = read(action)?;
-            cancel(service, caller, request.info)?;
-            answer(&CancelFlightInfoResult { status: CancelStatus::Cancelled as i32 })
+            let status = service.protocol.cancel(service, caller, request.info.unwrap_or_default())?;
+            answer(&CancelFlightInfoResult { status: status as i32 })
         }
         CANCEL_QUERY => {
             let request: ActionCancelQueryRequest = unpack(action)?;
             let info = FlightInfo::decode(request.info).map_err(|_| unreadable(action))?;
-            cancel(service, caller, Some(info))?;
-            answer(&ActionCancelQueryResult { result: CancelStatus::Cancelled as i32 }.as_any())
+            let status = service.protocol.cancel(service, caller, info)?;
+            answer(&ActionCancelQueryResult { result: status as i32 }.as_any())
         }
-        RENEW => answer(&flights::renew(service, caller, read::<RenewFlightEndpointRequest>(action)?)?),
+        RENEW => {
+            let request: RenewFlightEndpointRequest = read(action)?;
+            let endpoint = request.endpoint.ok_or_else(|| Fault::invalid("the request has no endpoint"))?;
+            answer(&service.protocol.renew(service, caller, endpoint)?)
+        }
         SET_OPTIONS => {
             let request: SetSessionOptionsRequest = read(action)?;
-            let session = service.begin_session(caller)?;
-            let catalog = service.backend.catalog().catalog_name.clone();
-            answer(&session.choose(|chosen| chosen.set(request, &catalog, &service.options)))
+            answer(&service.protocol.set_options(service, caller, request)?)
         }
         GET_OPTIONS => {
             let _: Empty = read(action)?;
-            let catalog = service.backend.catalog().catalog_name.clone();
-            let chosen = Chosen { wire: Some(caller.profile), ..service.chosen(caller) };
-            answer(&chosen.told(&catalog, caller.default_schema.as_deref(), &service.options))
+            answer(&service.protocol.options(service, caller)?)
         }
         CLOSE_SESSION => {
             let _: Empty = read(action)?;
@@ -96,14 +103,20 @@ pub(crate) async fn run(
             }
             answer(&CloseSessionResult::CLOSED)
         }
-        other => Err(Fault::unsupported(&format!("the action {other:?}"))),
+        catalog::SEARCH => catalog::search(service, ctx, &action.body).map(Some),
+        catalog::REGISTER => catalog::register(service, ctx, &action.body).await.map(Some),
+        _ => service.protocol.other_action(caller, action),
     }
 }
 
+/// Whether an action plans a statement or reads the catalog through: then it is work, and otherwise answered at once.
+pub(crate) fn plans(action: &Action) -> bool {
+    [CREATE, catalog::SEARCH, catalog::REGISTER].contains(&action.r#type.as_str())
+}
+
 /// Stops the query behind every ticket of an answer.
-fn cancel(service: &Service, caller: &Caller, info: Option<FlightInfo>) -> Outcome<()> {
-    let endpoints = info.map(|info| info.endpoint).unwrap_or_default();
-    let tickets: Vec<_> = endpoints.into_iter().filter_map(|endpoint| endpoint.ticket).collect();
+pub(crate) fn cancel(service: &Service, caller: &Caller, info: FlightInfo) -> Outcome<CancelStatus> {
+    let tickets: Vec<_> = info.endpoint.into_iter().filter_map(|endpoint| endpoint.ticket).collect();
     if tickets.is_empty() {
         return Err(Fault::invalid("the flight has no ticket to be recognized by"));
     }
@@ -111,7 +124,7 @@ fn cancel(service: &Service, caller: &Caller, info: Option<FlightInfo>) -> Outco
         let query = flights::query_of(service, caller, &ticket.ticket)?;
         service.running.cancel(query);
     }
-    Ok(())
+    Ok(CancelStatus::Cancelled)
 }
 
 fn answer(message: &impl Message) -> Outcome<Option<Bytes>> {

@@ -15,6 +15,7 @@ use datafusion::execution::SendableRecordBatchStream;
 use datafusion::execution::memory_pool::MemoryReservation;
 use meshweave_contract::model::Product;
 use meshweave_engine::catalog::CatalogSnapshot;
+use meshweave_engine::catalog::registrations::{Done, Task};
 use meshweave_engine::catalog::system::{self, ColumnDoc};
 use meshweave_engine::ingest::Offer;
 use meshweave_engine::temp::{Ingest, TempSchema};
@@ -78,6 +79,13 @@ pub trait Backend: fmt::Debug + Send + Sync + 'static {
         Err(Failure::Unsupported { what: "bulk ingestion".to_owned(), hint: None }.into())
     }
 
+    /// Registers product versions, each for itself; gives what became of each.
+    async fn register(&self, ctx: &QueryContext, tasks: Vec<Task>) -> Vec<Done> {
+        let _ = ctx;
+        let refused = || Failure::Unsupported { what: "registering".to_owned(), hint: None }.into();
+        tasks.into_iter().map(|task| (task.registration.file, Err(refused()))).collect()
+    }
+
     /// Adds rows to a product that takes them, all or none; gives their number. Keeps to the context's deadline itself.
     ///
     /// # Errors
@@ -110,6 +118,12 @@ pub trait Plan: Send + Sync {
     /// Bytes that its scans read at most; 0 when nobody knows.
     fn scan_bytes(&self) -> u64 {
         0
+    }
+
+    /// Whether it may still be run instead of planning the statement again, over the catalog as it is now.
+    fn still_holds(&self, catalog: &Arc<CatalogSnapshot>) -> bool {
+        let _ = catalog;
+        false
     }
 
     /// Starts the work; dropping the answer stops it.
@@ -169,6 +183,10 @@ impl Backend for Engine {
         Self::ingest(self, ctx, ingest, rows).await
     }
 
+    async fn register(&self, ctx: &QueryContext, tasks: Vec<Task>) -> Vec<Done> {
+        self.register_all(tasks, |_| ctx.clone(), |_, _| ()).await
+    }
+
     async fn append(&self, ctx: &QueryContext, offer: Offer, rows: SendableRecordBatchStream) -> Result<u64> {
         Ok(Self::append(self, ctx, offer, rows).await?.rows)
     }
@@ -194,6 +212,10 @@ impl Plan for Planned {
 
     fn scan_bytes(&self) -> u64 {
         Self::scan_bytes(self)
+    }
+
+    fn still_holds(&self, catalog: &Arc<CatalogSnapshot>) -> bool {
+        Self::still_holds(self, catalog)
     }
 
     async fn run(self: Box<Self>) -> Result<Answer> {

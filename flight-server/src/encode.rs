@@ -91,6 +91,11 @@ impl Encoder {
         Ok(None)
     }
 
+    /// Bytes that a message is cut to, about.
+    pub(crate) fn target(&self) -> usize {
+        self.target
+    }
+
     /// Bytes of the largest message.
     pub(crate) fn limit(&self) -> usize {
         self.limit

@@ -10,7 +10,7 @@
 
 use arrow_flight::flight_descriptor::DescriptorType;
 use arrow_flight::sql::{Any, Command, ProstMessageExt, TicketStatementQuery};
-use arrow_flight::{FlightDescriptor, FlightEndpoint, FlightInfo, PollInfo, RenewFlightEndpointRequest, Ticket};
+use arrow_flight::{FlightDescriptor, FlightEndpoint, FlightInfo, PollInfo, Ticket};
 use prost::Message;
 use uuid::Uuid;
 
@@ -71,12 +71,7 @@ pub(crate) fn query_of(service: &Service, caller: &Caller, ticket: &[u8]) -> Out
 }
 
 /// An endpoint with a ticket that ends later.
-pub(crate) fn renew(
-    service: &Service,
-    caller: &Caller,
-    request: RenewFlightEndpointRequest,
-) -> Outcome<FlightEndpoint> {
-    let mut endpoint = request.endpoint.ok_or_else(|| Fault::invalid("the request has no endpoint"))?;
+pub(crate) fn renew(service: &Service, caller: &Caller, mut endpoint: FlightEndpoint) -> Outcome<FlightEndpoint> {
     let ticket = endpoint.ticket.take().ok_or_else(|| Fault::invalid("the endpoint has no ticket"))?;
     let envelope = opened(service, caller, &ticket.ticket)?;
     if envelope.writes {

@@ -1,4 +1,4 @@
-//! Who calls: the `authorization` header becomes a principal.
+//! Who calls: the `authorization` header (or Flight's older `auth-token-bin`) becomes a principal.
 //!
 //! Holds always:
 //! - where callers are not told apart, every one is the local principal, and a bearer proves nothing;
@@ -9,15 +9,20 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use arrow_flight::BasicAuth;
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
 use meshweave_engine::Principal;
 use meshweave_engine::identity::{Authenticator, Credentials};
+use prost::Message as _;
 use tonic::metadata::MetadataMap;
 
 use crate::session::SessionId;
 use crate::status::{Fault, Outcome};
 use crate::ticket::{Envelope, EnvelopeKind, Signer};
+
+/// The header of a token that a handshake's message was answered with.
+const OLDER_TOKEN: &str = "auth-token-bin";
 
 /// How the callers of one server are told apart.
 #[derive(Debug, Clone)]
@@ -57,9 +62,19 @@ impl Identity {
         Ok(Known { principal, session })
     }
 
+    /// Whether a handshake with these headers says who calls in its message, if anywhere.
+    pub(crate) fn is_silent(&self, headers: &MetadataMap) -> bool {
+        self.authenticator.tells_callers_apart() && matches!(credentials(headers), Ok(Credentials::None))
+    }
+
     /// The bearer that a handshake answers with, and its session: a signed login, which proves nothing where callers are not told apart.
-    pub(crate) async fn handshake(&self, headers: &MetadataMap) -> Outcome<(String, SessionId)> {
-        let Known { principal, session } = self.known(headers).await?;
+    ///
+    /// - `sent`: what its first message says, where the headers are silent; empty: nothing.
+    pub(crate) async fn handshake(&self, headers: &MetadataMap, sent: &[u8]) -> Outcome<(String, SessionId)> {
+        let Known { principal, session } = match sent {
+            [] => self.known(headers).await?,
+            sent => Known { principal: self.authenticator.authenticate(&basic_auth(sent)?).await?, session: None },
+        };
         if let (Ok(Credentials::Bearer { token }), Some(session)) = (credentials(headers), session) {
             return Ok((token, session));
         }
@@ -98,10 +113,25 @@ impl Identity {
     }
 }
 
+/// Reads the message of a handshake as Flight's `BasicAuth`.
+fn basic_auth(sent: &[u8]) -> Outcome<Credentials> {
+    let read = BasicAuth::decode(sent)
+        .map_err(|_| Fault::unauthenticated("not authenticated: the message of the handshake is no BasicAuth"))?;
+    Ok(Credentials::Password { user: read.username, password: read.password })
+}
+
+/// Reads the header that clients send who logged in with a message; an empty one says nothing.
+fn older_token(headers: &MetadataMap) -> Outcome<Credentials> {
+    let wrong = || Fault::unauthenticated(format!("not authenticated: the `{OLDER_TOKEN}` header cannot be read"));
+    let Some(value) = headers.get_bin(OLDER_TOKEN) else { return Ok(Credentials::None) };
+    let token = String::from_utf8(value.to_bytes().map_err(|_| wrong())?.to_vec()).map_err(|_| wrong())?;
+    Ok(if token.is_empty() { Credentials::None } else { Credentials::Bearer { token } })
+}
+
 /// Reads the `authorization` header: `Basic` with or without padding, or `Bearer`; schemes in any case.
 fn credentials(headers: &MetadataMap) -> Outcome<Credentials> {
     let Some(value) = headers.get("authorization") else {
-        return Ok(Credentials::None);
+        return older_token(headers);
     };
     let wrong = || Fault::unauthenticated("not authenticated: the `authorization` header is neither Basic nor Bearer");
     let text = value.to_str().map_err(|_| wrong())?;
@@ -124,6 +154,7 @@ mod tests {
     use meshweave_engine::identity::LocalPrincipal;
     use meshweave_engine::{Error, Failure, Result};
     use tonic::Code;
+    use tonic::metadata::MetadataValue;
 
     use super::*;
 
@@ -162,7 +193,7 @@ mod tests {
         let identity = identity(LocalPrincipal(Principal { user: "local".into(), teams: vec![] }));
         for headers in [MetadataMap::new(), headers("Bearer x"), headers("Basic eDp5"), headers("nonsense")] {
             assert_eq!(identity.known(&headers).await.unwrap().principal.user, "local");
-            assert!(!identity.handshake(&headers).await.unwrap().0.is_empty());
+            assert!(!identity.handshake(&headers, b"").await.unwrap().0.is_empty());
         }
     }
 
@@ -170,14 +201,32 @@ mod tests {
     async fn a_password_gives_a_login_that_is_enough_afterwards() {
         let identity = identity(OnlyAda);
         for basic in ["Basic YWRhOnA6dw==", "basic YWRhOnA6dw"] {
-            let (bearer, session) = identity.handshake(&headers(basic)).await.unwrap();
+            let (bearer, session) = identity.handshake(&headers(basic), b"").await.unwrap();
             let known = identity.known(&headers(&format!("Bearer {bearer}"))).await.unwrap();
             assert_eq!(known.session.as_ref(), Some(&session));
-            let again = identity.handshake(&headers(&format!("Bearer {bearer}"))).await.unwrap();
+            let again = identity.handshake(&headers(&format!("Bearer {bearer}")), b"").await.unwrap();
             assert_eq!(again, (bearer, session), "a handshake with a login gives the same one back");
             let principal = known.principal;
             assert_eq!((principal.user.as_str(), principal.teams.as_slice()), ("ada", &["crm".to_owned()][..]));
         }
+    }
+
+    #[tokio::test]
+    async fn a_message_gives_a_login_as_a_header_does() {
+        let identity = identity(OnlyAda);
+        let sent = |password: &str| BasicAuth { username: "ada".into(), password: password.into() }.encode_to_vec();
+        assert!(identity.is_silent(&MetadataMap::new()) && !identity.is_silent(&headers("Basic eDp5")));
+        let (bearer, session) = identity.handshake(&MetadataMap::new(), &sent("p:w")).await.unwrap();
+        let mut map = MetadataMap::new();
+        map.insert_bin(OLDER_TOKEN, MetadataValue::from_bytes(bearer.as_bytes()));
+        let known = identity.known(&map).await.unwrap();
+        assert_eq!((known.principal.user.as_str(), known.session), ("ada", Some(session)));
+        for wrong in [sent("pw"), b"\xff".to_vec(), vec![]] {
+            let fault = identity.handshake(&MetadataMap::new(), &wrong).await.unwrap_err();
+            assert_eq!(fault.code(), Code::Unauthenticated, "{wrong:?}");
+        }
+        map.insert_bin(OLDER_TOKEN, MetadataValue::from_bytes(b""));
+        assert!(identity.is_silent(&map), "an empty token is none");
     }
 
     #[tokio::test]

@@ -6,6 +6,7 @@ use std::time::Duration;
 use meshweave_engine::Principal;
 use meshweave_engine::identity::{Authenticator, LocalPrincipal};
 use meshweave_engine::metrics::DoorMetrics;
+use tokio::runtime::Handle;
 use tokio_util::sync::CancellationToken;
 
 use crate::session::SessionLimits;
@@ -32,6 +33,10 @@ pub struct Options {
     pub sessions: SessionLimits,
     /// Whether other machines may be served without TLS; passwords and rows are then readable on their way.
     pub plaintext: bool,
+    /// Largest contract that is taken to be registered, bytes; none: nothing is registered over the wire.
+    pub register: Option<usize>,
+    /// Plans that wait for the DoGet that follows their GetFlightInfo; 0: every statement is planned again then.
+    pub plans_ahead: usize,
     /// Largest message that is accepted, bytes; drivers send batches unsplit.
     pub max_request_bytes: usize,
     /// Parameter rows that one prepared statement may hold, bytes as Arrow IPC.
@@ -64,6 +69,9 @@ pub struct Options {
     pub close: Duration,
     /// Where connections and answers are counted.
     pub door: Arc<DoorMetrics>,
+    /// Threads on which queries are planned and computed, so that other calls are answered while all of them are busy; none: those of
+    /// the caller of [`crate::serve`].
+    pub work: Option<Handle>,
     /// How a call's trace goes on here; none: it does not.
     pub trace: Option<TraceParent>,
 }
@@ -84,6 +92,8 @@ impl Options {
             login_lifetime: Duration::from_secs(12 * 3600),
             sessions: SessionLimits::default(),
             plaintext: false,
+            register: None,
+            plans_ahead: 64,
             max_request_bytes: 64 << 20,
             max_parameter_bytes: 2 << 20,
             target_message_bytes: 2 << 20,
@@ -100,6 +110,7 @@ impl Options {
             hurry: CancellationToken::new(),
             close: Duration::from_secs(5),
             door: Arc::default(),
+            work: None,
             trace: None,
         }
     }

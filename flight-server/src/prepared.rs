@@ -22,7 +22,7 @@ use crate::service::{Service, refuse_transaction};
 use crate::statement::Sql;
 use crate::status::{Fault, Outcome};
 use crate::ticket::EnvelopeKind;
-use crate::wire::{WireSchema, schema_to_ipc};
+use crate::wire::schema_to_ipc;
 
 /// `ActionCreatePreparedStatementResult` with the field that the library does not have yet.
 #[derive(Clone, PartialEq, Message)]
@@ -61,7 +61,7 @@ pub(crate) async fn create(
     let told = ctx.bounded(service.backend.describe(ctx, &sql.text)).await?;
     // The JDBC driver of every age takes a statement without columns for one that updates; only newer ones read the field.
     let has_columns = !(told.writes && caller.is_jdbc);
-    let columns = WireSchema::new(&told.schema, sql.profile);
+    let columns = service.protocol.columns(&told.schema, sql.profile);
     Ok(Prepared {
         prepared_statement_handle: seal(service, ctx, &sql)?,
         dataset_schema: if has_columns { columns.to_ipc()? } else { Bytes::new() },

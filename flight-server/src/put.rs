@@ -53,14 +53,16 @@ pub(crate) async fn put(
             }
             statement::update(service, &mut ctx, &sql).await?
         }
-        Command::CommandStatementIngest(command) => ingest(service, caller, &mut ctx, command, rows).await?,
+        Command::CommandStatementIngest(command) => {
+            service.protocol.ingest(service, caller, &mut ctx, command, rows).await?
+        }
         other => return Err(Fault::unsupported(&format!("sending rows with {}", short(other.type_url())))),
     };
     Ok(PutResult { app_metadata: DoPutUpdateResult { record_count: count }.encode_to_vec().into() })
 }
 
 /// Takes rows into a temporary table, or into a product.
-async fn ingest(
+pub(crate) async fn ingest(
     service: &Service,
     caller: &Caller,
     ctx: &mut QueryContext,

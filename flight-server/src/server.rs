@@ -13,13 +13,15 @@ use tonic_health::ServingStatus;
 use tonic_health::server::{HealthReporter, health_reporter};
 use tracing::{Span, info, info_span, warn};
 
+use crate::ahead::Ahead;
 use crate::backend::Backend;
 use crate::gate::Gate;
 use crate::identity::Identity;
 use crate::incoming;
 use crate::options::{Options, TraceParent};
+use crate::protocol::FlightSql;
 use crate::running::Running;
-use crate::service::Service;
+use crate::service::{Door, Service};
 use crate::session::Sessions;
 use crate::ticket::Signer;
 
@@ -60,13 +62,22 @@ impl FlightServer {
         let gate = Gate::new(&options.door);
         let sessions = Arc::new(Sessions::new(options.sessions, backend.temp_schema()));
         let (stop, running) = (CancellationToken::new(), Running::default());
-        Ok(Self { service: Service { backend, options, identity, stop, gate, sessions, running } })
+        let protocol = Arc::new(FlightSql);
+        let ahead = Ahead::new(options.plans_ahead, backend.statement_timeout());
+        Ok(Self { service: Service { backend, protocol, options, identity, stop, gate, sessions, running, ahead } })
+    }
+
+    /// The same, answering otherwise.
+    #[cfg(test)]
+    pub(crate) fn with_protocol(mut self, protocol: Arc<dyn crate::protocol::Protocol>) -> Self {
+        self.service.protocol = protocol;
+        self
     }
 
     /// The service without a transport: for embedding, and for tests that need no sockets.
     pub fn into_service(self) -> FlightServiceServer<impl FlightService> {
         let options = self.service.options.clone();
-        FlightServiceServer::new(self.service)
+        FlightServiceServer::new(Door::new(self.service))
             .max_decoding_message_size(options.max_request_bytes)
             .max_encoding_message_size(options.max_negotiated_message_bytes)
     }

@@ -4,7 +4,7 @@
 //! advertises actions that are not there, and makes every decoding error an internal one.
 //! Holds always: first the gate, then identity, then headers, then the message.
 //!
-//! Start reading at [`Service`].
+//! Start reading at [`Door`].
 
 use std::sync::Arc;
 
@@ -20,16 +20,19 @@ use futures::stream::{self, BoxStream, StreamExt};
 use meshweave_engine::{Principal, QueryContext};
 use prost::Message;
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::task_tracker::TaskTrackerToken;
 use tonic::metadata::{MetadataMap, MetadataValue};
 use tonic::{Request, Response, Status, Streaming};
 use uuid::Uuid;
 
+use crate::ahead::Ahead;
 use crate::backend::Backend;
 use crate::caller::Caller;
 use crate::encode::Encoder;
 use crate::gate::Gate;
 use crate::identity::{Identity, Known};
 use crate::options::Options;
+use crate::protocol::Protocol;
 use crate::running::Running;
 use crate::session::{COOKIE, Chosen, Session, SessionId, Sessions};
 use crate::statement::{self, Sql};
@@ -37,20 +40,23 @@ use crate::status::{Fault, Outcome, QUERY_ID};
 use crate::stream::{self as rows, Messages};
 use crate::ticket::Signer;
 use crate::wire::schema_to_ipc;
+use crate::work::Work;
 use crate::{actions, flights, metadata, prepared, put};
 
 type Answers<T> = BoxStream<'static, Result<T, Status>>;
 
-/// One server's state: what it asks, who may call, and the switch that stops everything that runs.
+/// One server's state: what it asks, what it answers, who may call, and the switch that stops everything that runs.
 #[derive(Debug)]
 pub(crate) struct Service {
     pub(crate) backend: Arc<dyn Backend>,
+    pub(crate) protocol: Arc<dyn Protocol>,
     pub(crate) options: Options,
     pub(crate) identity: Identity,
     pub(crate) stop: CancellationToken,
     pub(crate) gate: Gate,
     pub(crate) sessions: Arc<Sessions>,
     pub(crate) running: Running,
+    pub(crate) ahead: Ahead,
 }
 
 impl Service {
@@ -69,6 +75,12 @@ impl Service {
         // Some clients keep every cookie: what their first call makes is found by the second one.
         let session = session.or_else(|| offered.clone().filter(|_| caller.keeps_cookies));
         Ok(Caller { session, offered, ..caller })
+    }
+
+    /// What the first message of a handshake says; nothing when none comes in time.
+    async fn first_payload(&self, mut messages: Streaming<HandshakeRequest>) -> Bytes {
+        let first = tokio::time::timeout(self.options.handshake_timeout, messages.message()).await;
+        first.ok().and_then(Result::ok).flatten().map(|message| message.payload).unwrap_or_default()
     }
 
     /// A fresh context for one statement of this caller.
@@ -97,8 +109,11 @@ impl Service {
         session.map(|session| session.chosen()).unwrap_or_default()
     }
 
-    /// Gives the context the tables of a session that is kept from now on.
+    /// Gives the context the tables of a session that is kept from now on; where there are no such tables, nothing is kept.
     pub(crate) fn keep_temp(&self, ctx: &mut QueryContext, id: Option<&SessionId>) -> Outcome<()> {
+        if !self.sessions.have_tables() {
+            return Ok(());
+        }
         ctx.temp = self.session(&ctx.principal, id)?.temp();
         Ok(())
     }
@@ -107,7 +122,7 @@ impl Service {
         let caller = self.caller(headers).await?;
         let mut ctx = self.context(&caller);
         let id = ctx.query_id;
-        let info = self.info_for(&caller, &mut ctx, descriptor).await.map_err(|fault| fault.of(id))?;
+        let info = self.protocol.info(self, &caller, &mut ctx, descriptor).await.map_err(|fault| fault.of(id))?;
         Ok(Answered::new(id, &caller, info))
     }
 
@@ -115,16 +130,12 @@ impl Service {
         let caller = self.caller(headers).await?;
         let mut ctx = self.context(&caller);
         let id = ctx.query_id;
-        if let Some(polled) = flights::polled(self, &caller, &descriptor)? {
-            return Ok(Answered::new(id, &caller, polled));
-        }
-        let info = self.info_for(&caller, &mut ctx, descriptor).await.map_err(|fault| fault.of(id))?;
-        let expiration_time = info.endpoint.first().and_then(|endpoint| endpoint.expiration_time);
-        let poll = PollInfo { info: Some(info), flight_descriptor: None, progress: Some(1.0), expiration_time };
+        let poll = self.protocol.poll(self, &caller, &mut ctx, descriptor).await.map_err(|fault| fault.of(id))?;
         Ok(Answered::new(id, &caller, poll))
     }
 
-    async fn info_for(
+    /// The answer to a path or to a command of Flight SQL.
+    pub(crate) async fn info_for(
         &self,
         caller: &Caller,
         ctx: &mut QueryContext,
@@ -183,11 +194,12 @@ impl Service {
 
     async fn get(&self, headers: &MetadataMap, ticket: &[u8]) -> Outcome<Answered<Messages>> {
         let caller = self.caller(headers).await?;
-        let (id, messages) = self.messages(&caller, ticket).await?;
+        let (id, messages) = self.protocol.get(self, &caller, ticket).await?;
         Ok(Answered::new(id, &caller, messages))
     }
 
-    async fn messages(&self, caller: &Caller, ticket: &[u8]) -> Outcome<(Uuid, Messages)> {
+    /// The rows behind a ticket of Flight SQL.
+    pub(crate) async fn messages(&self, caller: &Caller, ticket: &[u8]) -> Outcome<(Uuid, Messages)> {
         let unreadable =
             || Fault::invalid("the ticket cannot be read").hint("Fetch with a ticket that GetFlightInfo gave.");
         let any = Any::decode(ticket).map_err(|_| unreadable())?;
@@ -196,9 +208,10 @@ impl Service {
             command => {
                 let ctx = self.context(caller);
                 let lifetime = self.options.handle_lifetime;
-                let batch = metadata::answer(command, self.backend.as_ref(), &ctx, caller.profile, lifetime);
-                let batch = batch.map_err(|fault| fault.of(ctx.query_id))?.ok_or_else(unreadable)?;
-                Ok((ctx.query_id, rows::ready(&batch, Encoder::new(caller.message_bytes))))
+                let schema = metadata::schema(&command).ok_or_else(unreadable)?;
+                let batches = metadata::answer(command, self.backend.as_ref(), &ctx, caller.profile, lifetime);
+                let batches = batches.map_err(|fault| fault.of(ctx.query_id))?.ok_or_else(unreadable)?;
+                Ok((ctx.query_id, rows::ready(&schema, batches, Encoder::new(caller.message_bytes))))
             }
         }
     }
@@ -257,8 +270,37 @@ fn offer(headers: &mut MetadataMap, session: &SessionId) {
     }
 }
 
+/// A service as the transport calls it. What plans or computes is done on the threads of [`Work`]; logins, sessions and cancelling are
+/// answered here, however busy those are.
+#[derive(Debug, Clone)]
+pub(crate) struct Door {
+    service: Arc<Service>,
+    work: Work,
+}
+
+impl Door {
+    pub(crate) fn new(service: Service) -> Self {
+        let work = Work(service.options.work.clone());
+        Self { service: Arc::new(service), work }
+    }
+
+    /// Lets a call in.
+    fn enter(&self) -> Result<TaskTrackerToken, Status> {
+        self.service.gate.enter().map_err(Fault::into_status)
+    }
+
+    /// Does the work of a call; dropping the call stops it.
+    async fn work<T: Send + 'static, F>(&self, work: impl FnOnce(Arc<Service>) -> F + Send) -> Result<T, Status>
+    where
+        F: Future<Output = Outcome<T>> + Send + 'static,
+    {
+        let work = Box::pin(work(Arc::clone(&self.service)));
+        self.work.run(work).await.map_err(Fault::into_status)
+    }
+}
+
 #[tonic::async_trait]
-impl FlightService for Service {
+impl FlightService for Door {
     type HandshakeStream = Answers<HandshakeResponse>;
     type ListFlightsStream = Answers<FlightInfo>;
     type DoGetStream = Messages;
@@ -271,9 +313,13 @@ impl FlightService for Service {
         &self,
         request: Request<Streaming<HandshakeRequest>>,
     ) -> Result<Response<Self::HandshakeStream>, Status> {
-        let _inside = self.gate.enter().map_err(Fault::into_status)?;
-        // Some drivers send one empty message, some none: the header says it all.
-        let (bearer, session) = self.identity.handshake(request.metadata()).await.map_err(Fault::into_status)?;
+        let _inside = self.enter()?;
+        let (headers, _, messages) = request.into_parts();
+        let service = &self.service;
+        // Some drivers send one empty message, some none: the header says it all. Where it does not, the message may.
+        let is_silent = service.identity.is_silent(&headers);
+        let sent = if is_silent { service.first_payload(messages).await } else { Bytes::new() };
+        let (bearer, session) = service.identity.handshake(&headers, &sent).await.map_err(Fault::into_status)?;
         let answer = HandshakeResponse { protocol_version: 0, payload: bearer.clone().into() };
         let mut response = Response::new(stream::iter([Ok(answer)]).boxed());
         let value = MetadataValue::try_from(format!("Bearer {bearer}"));
@@ -284,76 +330,92 @@ impl FlightService for Service {
     }
 
     async fn list_flights(&self, request: Request<Criteria>) -> Result<Response<Self::ListFlightsStream>, Status> {
-        let _inside = self.gate.enter().map_err(Fault::into_status)?;
-        let caller = self.caller(request.metadata()).await.map_err(Fault::into_status)?;
-        let flights = flights::list(self, &caller, &request.get_ref().expression).map_err(Fault::into_status)?;
-        Ok(Response::new(stream::iter(flights.into_iter().map(Ok)).boxed()))
+        let _inside = self.enter()?;
+        let (headers, _, criteria) = request.into_parts();
+        let flights = self.work(|service| async move {
+            let caller = service.caller(&headers).await?;
+            flights::list(&service, &caller, &criteria.expression)
+        });
+        Ok(Response::new(stream::iter(flights.await?.into_iter().map(Ok)).boxed()))
     }
 
     async fn get_flight_info(&self, request: Request<FlightDescriptor>) -> Result<Response<FlightInfo>, Status> {
-        let _inside = self.gate.enter().map_err(Fault::into_status)?;
+        let _inside = self.enter()?;
         let (headers, _, descriptor) = request.into_parts();
-        Box::pin(self.info(&headers, descriptor)).await.map(Answered::into_response).map_err(Fault::into_status)
+        let info = self.work(|service| async move { service.info(&headers, descriptor).await });
+        Ok(info.await?.into_response())
     }
 
     async fn poll_flight_info(&self, request: Request<FlightDescriptor>) -> Result<Response<PollInfo>, Status> {
-        let _inside = self.gate.enter().map_err(Fault::into_status)?;
+        let _inside = self.enter()?;
         let (headers, _, descriptor) = request.into_parts();
-        Box::pin(self.poll(&headers, descriptor)).await.map(Answered::into_response).map_err(Fault::into_status)
+        let info = self.work(|service| async move { service.poll(&headers, descriptor).await });
+        Ok(info.await?.into_response())
     }
 
     async fn get_schema(&self, request: Request<FlightDescriptor>) -> Result<Response<SchemaResult>, Status> {
-        let _inside = self.gate.enter().map_err(Fault::into_status)?;
+        let _inside = self.enter()?;
         let (headers, _, descriptor) = request.into_parts();
-        let schema = Box::pin(self.schema(&headers, &descriptor)).await.map_err(Fault::into_status)?;
-        Ok(schema.map(|schema| SchemaResult { schema }).into_response())
+        let schema = self.work(|service| async move { service.schema(&headers, &descriptor).await });
+        Ok(schema.await?.map(|schema| SchemaResult { schema }).into_response())
     }
 
     async fn do_get(&self, request: Request<Ticket>) -> Result<Response<Self::DoGetStream>, Status> {
-        let inside = self.gate.enter().map_err(Fault::into_status)?;
+        let inside = self.enter()?;
         let (headers, _, ticket) = request.into_parts();
-        let got = Box::pin(self.get(&headers, &ticket.ticket)).await.map_err(Fault::into_status)?;
+        let got = self.work(|service| async move { service.get(&headers, &ticket.ticket).await }).await?;
         // An answer is inside until its last message is sent, or nobody wants it any more.
-        let held = (inside, self.options.door.streams.hold());
-        let watched = |messages: Messages| messages.inspect(move |_| _ = &held).boxed();
+        let held = (inside, self.service.options.door.streams.hold());
+        let watched = |messages: Messages| self.work.messages(messages).inspect(move |_| _ = &held).boxed();
         Ok(got.map(watched).into_response())
     }
 
     async fn do_put(&self, request: Request<Streaming<FlightData>>) -> Result<Response<Self::DoPutStream>, Status> {
-        let _inside = self.gate.enter().map_err(Fault::into_status)?;
+        let _inside = self.enter()?;
         let (headers, _, messages) = request.into_parts();
-        let caller = self.caller(&headers).await.map_err(Fault::into_status)?;
-        let ctx = self.context(&caller);
-        let id = ctx.query_id;
-        let result =
-            Box::pin(put::put(self, &caller, ctx, messages)).await.map_err(|fault| fault.of(id).into_status())?;
-        Ok(Answered::new(id, &caller, stream::iter([Ok(result)]).boxed()).into_response())
+        let put = self.work(|service| async move {
+            let caller = service.caller(&headers).await?;
+            let ctx = service.context(&caller);
+            let id = ctx.query_id;
+            let result = put::put(&service, &caller, ctx, messages).await.map_err(|fault| fault.of(id))?;
+            Ok(Answered::new(id, &caller, result))
+        });
+        Ok(put.await?.map(|result| stream::iter([Ok(result)]).boxed()).into_response())
     }
 
     async fn do_exchange(
         &self,
         request: Request<Streaming<FlightData>>,
     ) -> Result<Response<Self::DoExchangeStream>, Status> {
-        let _inside = self.gate.enter().map_err(Fault::into_status)?;
-        self.caller(request.metadata()).await.map_err(Fault::into_status)?;
+        let _inside = self.enter()?;
+        self.service.caller(request.metadata()).await.map_err(Fault::into_status)?;
         Err(Fault::unsupported("DoExchange").into_status())
     }
 
     async fn do_action(&self, request: Request<Action>) -> Result<Response<Self::DoActionStream>, Status> {
-        let _inside = self.gate.enter().map_err(Fault::into_status)?;
+        let _inside = self.enter()?;
         let (headers, _, action) = request.into_parts();
-        let caller = self.caller(&headers).await.map_err(Fault::into_status)?;
-        let ctx = self.context(&caller);
-        let id = ctx.query_id;
-        let body = Box::pin(actions::run(self, &caller, &ctx, &action)).await;
-        let body = body.map_err(|fault| fault.of(id).into_status())?;
-        let body = stream::iter(body.map(|body| Ok(arrow_flight::Result { body }))).boxed();
-        Ok(Answered::new(id, &caller, body).into_response())
+        let plans = actions::plans(&action);
+        let acted = |service: Arc<Service>| async move {
+            let caller = service.caller(&headers).await?;
+            let ctx = service.context(&caller);
+            let id = ctx.query_id;
+            let body = actions::run(&service, &caller, &ctx, &action).await.map_err(|fault| fault.of(id))?;
+            Ok(Answered::new(id, &caller, body))
+        };
+        let body = if plans {
+            self.work(acted).await?
+        } else {
+            Box::pin(acted(Arc::clone(&self.service))).await.map_err(Fault::into_status)?
+        };
+        let messages = |body: Option<Bytes>| stream::iter(body.map(|body| Ok(arrow_flight::Result { body }))).boxed();
+        Ok(body.map(messages).into_response())
     }
 
     async fn list_actions(&self, request: Request<Empty>) -> Result<Response<Self::ListActionsStream>, Status> {
-        let _inside = self.gate.enter().map_err(Fault::into_status)?;
-        self.caller(request.metadata()).await.map_err(Fault::into_status)?;
-        Ok(Response::new(stream::iter(actions::list().into_iter().map(Ok)).boxed()))
+        let _inside = self.enter()?;
+        self.service.caller(request.metadata()).await.map_err(Fault::into_status)?;
+        let actions = self.service.protocol.actions(&self.service);
+        Ok(Response::new(stream::iter(actions.into_iter().map(Ok)).boxed()))
     }
 }

@@ -138,16 +138,29 @@ impl Fault {
         self.text()
     }
 
-    /// The status of this fault; logs it when it is ours.
-    pub(crate) fn into_status(self) -> Status {
+    /// What may be shown of it; logs it when it is ours.
+    fn shown(self) -> Inner {
         let mut inner = *self.0;
-        let query = inner.query;
         if inner.code == Code::Internal {
             let cause = inner.cause.as_deref().unwrap_or(&inner.message);
-            tracing::error!(query_id = ?query.map(|q| q.to_string()), cause, "a request failed inside");
+            tracing::error!(query_id = ?inner.query.map(|q| q.to_string()), cause, "a request failed inside");
             inner.message = "internal error".to_owned();
             inner.hint = Some("The server's log has the cause under the query id.".to_owned());
         }
+        inner
+    }
+
+    /// The same as JSON, for an answer that tells of several things of which some have failed.
+    pub(crate) fn told(self) -> serde_json::Value {
+        let Inner { kind, message, hint, product, query, .. } = self.shown();
+        let query = query.map(|id| id.to_string());
+        serde_json::json!({"kind": kind, "message": message, "hint": hint, "product": product, "query_id": query})
+    }
+
+    /// The status of this fault; logs it when it is ours.
+    pub(crate) fn into_status(self) -> Status {
+        let inner = self.shown();
+        let query = inner.query;
         let text = match (&inner.hint, query) {
             (Some(hint), Some(id)) if inner.code == Code::Internal => {
                 format!("{} (query {id})\nhint: {hint}", inner.message)

@@ -1,8 +1,8 @@
 //! The messages of one answer, computed as the client reads them.
 //!
 //! Holds always:
-//! - one batch and one message at a time: the next is computed when the last is gone, so that a client that reads slowly holds
-//!   no more than that, and it is counted in the memory of all queries;
+//! - one batch at a time, one message under way and one that waits: the next is computed when there is room, so that a client that
+//!   reads slowly holds no more than that, and it is counted in the memory of all queries;
 //! - dropping the stream drops the answer, and that stops the work down to the storage;
 //! - the deadline holds for the whole stream, not for its first message only.
 //!
@@ -13,6 +13,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use arrow::array::RecordBatch;
+use arrow::datatypes::Schema;
 use arrow_flight::FlightData;
 use datafusion::execution::SendableRecordBatchStream;
 use datafusion::execution::memory_pool::MemoryReservation;
@@ -23,6 +24,7 @@ use tonic::Status;
 
 use crate::backend::Backend;
 use crate::encode::Encoder;
+use crate::metadata::Batches;
 use crate::running::Inside;
 use crate::status::Outcome;
 use crate::wire::WireSchema;
@@ -69,18 +71,30 @@ pub(crate) fn messages(run: Run) -> Messages {
     stream::iter([Ok(first)]).chain(stream::unfold(Some(run), next)).boxed()
 }
 
-/// The messages of a batch that is there already.
-pub(crate) fn ready(batch: &RecordBatch, mut encoder: Encoder) -> Messages {
-    let first = encoder.schema(batch.schema_ref());
-    encoder.take(batch);
-    let next = |state: Option<Encoder>| async move {
-        let mut encoder = state?;
-        match encoder.next_message() {
-            Ok(message) => message.map(|message| (Ok(message), Some(encoder))),
+/// The messages of batches that need no query.
+pub(crate) fn ready(schema: &Schema, batches: Batches, encoder: Encoder) -> Messages {
+    let first = encoder.schema(schema);
+    let next = |state: Option<(Encoder, Batches)>| async move {
+        let (mut encoder, mut batches) = state?;
+        match next_of(&mut encoder, &mut batches) {
+            Ok(message) => message.map(|message| (Ok(message), Some((encoder, batches)))),
             Err(fault) => Some((Err(fault.into_status()), None)),
         }
     };
-    stream::iter([Ok(first)]).chain(stream::unfold(Some(encoder), next)).boxed()
+    stream::iter([Ok(first)]).chain(stream::unfold(Some((encoder, batches)), next)).boxed()
+}
+
+/// The next message; none at the end.
+fn next_of(encoder: &mut Encoder, batches: &mut Batches) -> Outcome<Option<FlightData>> {
+    loop {
+        if let Some(message) = encoder.next_message()? {
+            return Ok(Some(message));
+        }
+        match batches.next() {
+            Some(batch) => encoder.take(&batch?),
+            None => return Ok(None),
+        }
+    }
 }
 
 impl Run {
@@ -105,7 +119,8 @@ impl Run {
                 Some(batch) => {
                     let batch = self.wire.batch(&batch)?;
                     let bytes = batch.get_array_memory_size();
-                    self.holds(bytes.saturating_add(bytes.min(self.encoder.limit())))?;
+                    let messages = bytes.min(self.encoder.limit()) + bytes.min(self.encoder.target());
+                    self.holds(bytes.saturating_add(messages))?;
                     self.encoder.take(&batch);
                 }
                 None => self.current = None,
@@ -113,7 +128,7 @@ impl Run {
         }
     }
 
-    /// So many bytes wait for the reader: rows, and one message of them.
+    /// So many bytes wait for the reader: rows, and two messages of them.
     fn holds(&self, bytes: usize) -> Outcome<()> {
         match &self.memory {
             Some(memory) => memory.try_resize(bytes).map_err(|error| Error::from(error).into()),

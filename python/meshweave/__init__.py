@@ -83,7 +83,7 @@ def connect(
     tls_roots: str | bytes | None = None,
     options: Mapping[str, Any] | None = None,
 ) -> Mesh:
-    """Connect to a server over ADBC Flight SQL; the answer types, methods and exceptions are those of `open`.
+    """Connect to a server over Arrow Flight SQL; the answer types, methods and exceptions are those of `open`.
 
     Args:
         uri: ``grpc+tls://host:port``, or ``grpc://127.0.0.1:31337`` without TLS.
@@ -92,12 +92,17 @@ def connect(
         password: the user's.
         headers: further headers of every call.
         tls_roots: certificates (PEM) to trust instead of the system's.
-        options: further options of the ADBC driver, by their names.
+        options: further options of ``pyarrow.flight.FlightClient``, by their names, such as ``cert_chain`` and ``private_key``.
 
     Raises:
         errors.UnavailableError: nobody answers.
         errors.UnauthenticatedError: the token is not taken.
     """
+    try:
+        import pyarrow.flight  # noqa: F401
+    except ImportError as error:
+        hint = "Install the pyarrow of PyPI, or the package pyarrow-flight of where it comes from."
+        raise errors.InterfaceError("this pyarrow comes without Arrow Flight", hint) from error
     from ._remote import RemoteBackend
 
     return Mesh(RemoteBackend(uri, token, user, password, headers or {}, tls_roots, options or {}))

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
-import tempfile
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
@@ -171,6 +168,9 @@ class Answer:
         Returns:
             The number of rows.
         """
+        import tempfile
+        from pathlib import Path
+
         from pyarrow import parquet
 
         path = Path(path)
@@ -221,6 +221,8 @@ class Answer:
         return frame
 
     async def __aiter__(self) -> AsyncIterator[pa.RecordBatch]:
+        import asyncio
+
         batches = self.batches()
         try:
             while (batch := await _in_thread(self, lambda: next(batches, None))) is not None:
@@ -262,6 +264,8 @@ class Answer:
 
 async def _in_thread(answer: Answer, work: Any) -> Any:
     """Run in a thread; a task that is cancelled cancels the answer and waits for its end."""
+    import asyncio
+
     task = asyncio.ensure_future(asyncio.to_thread(work))
     try:
         return await asyncio.shield(task)

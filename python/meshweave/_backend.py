@@ -9,6 +9,7 @@ from typing import Any, NamedTuple, Protocol
 
 import pyarrow as pa
 
+from . import errors
 from ._values import Parameters
 
 
@@ -65,6 +66,23 @@ class Registered:
         name = told["id"]["name"]
         values["id"] = f"{name['domain']}.{name['product']}@{told['id']['version']}"
         return cls(**values)
+
+
+def settled(done: Sequence[tuple[str, dict[str, Any] | None, BaseException | None]]) -> list[Registered]:
+    """Give what was registered, or raise the first failure with a line for each of the others.
+
+    Args:
+        done: per product version its file, what was done, or what has failed; all were tried.
+    """
+    failed = [(file, error) for file, _, error in done if error is not None]
+    if failed:
+        first = failed[0][1]
+        for file, error in failed[1:]:
+            # Python 3.10 has no notes of its own; ours have problems.
+            if isinstance(first, errors.Error):
+                first.problems.append(f"{file}: {error}")
+        raise first
+    return [Registered.of(told) for _, told, _ in done if told is not None]
 
 
 class Reading(Protocol):

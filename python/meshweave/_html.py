@@ -6,7 +6,6 @@ Everything that comes from data, contracts or plans is escaped here, and nothing
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from html import escape as _escape
 
 LONGEST = 200
 """Characters of a cell that are shown."""
@@ -20,7 +19,9 @@ _TABLE = (
 
 def text(value: object) -> str:
     """Give the escaped text of a value."""
-    return _escape(str(value), quote=True)
+    from html import escape
+
+    return escape(str(value), quote=True)
 
 
 def short(value: object) -> str:

@@ -9,8 +9,8 @@ from typing import Any
 
 import pyarrow as pa
 
-from . import _native, _values, errors
-from ._backend import Asked, Progress, Registered
+from . import _native, _values
+from ._backend import Asked, Progress, Registered, settled
 
 
 class LocalReading:
@@ -99,13 +99,8 @@ class LocalBackend:
     ) -> list[Registered]:
         """Register contracts; the first failure is raised after all were tried."""
         done = self._engine.register(list(paths), list(documents), storage, dry_run)
-        failed = [(file, error) for file, _, error in done if error is not None]
-        if failed:
-            first = failed[0][1]
-            for file, error in failed[1:]:
-                _note(first, f"{file}: {error}")
-            raise first
-        return [Registered.of(json.loads(told)) for _, told, _ in done if told is not None]
+        told = [(file, None if what is None else json.loads(what), error) for file, what, error in done]
+        return settled(told)
 
     def ingest(self, name: str, frame: Any) -> int:
         """Take a frame's rows into ``temp.name``; give their number."""
@@ -129,9 +124,3 @@ class LocalBackend:
     def close(self) -> None:
         """Stop what runs, and write down what is left to be written."""
         self._engine.close()
-
-
-def _note(error: BaseException, text: str) -> None:
-    """Add a line below an exception; Python 3.10 has no notes of its own, ours have problems."""
-    if isinstance(error, errors.Error):
-        error.problems.append(text)

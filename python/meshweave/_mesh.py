@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import atexit
 import json
 import weakref
@@ -72,6 +71,8 @@ class Mesh:
 
     async def sql_async(self, sql: str, params: Parameters = None, **options: Any) -> Answer:
         """Do as `sql`, without blocking the event loop. Read the answer with `Answer.to_arrow_async` or ``async for``."""
+        import asyncio
+
         return await asyncio.to_thread(lambda: self.sql(sql, params, **options))
 
     def at(self, versions: Mapping[str, Any] | str | Answer) -> Mesh:

@@ -101,5 +101,8 @@ class Reading:
     def query_id(self) -> str:
         """The query's id."""
 
+def documents(paths: Sequence[str | PathLike[str]]) -> tuple[list[tuple[str, bytes]], list[tuple[str, bytes]]]:
+    """The contract files under `paths`, and those beside them that they refer to: names and texts."""
+
 def contract(text: str, file: str) -> str:
     """What a contract's text says, JSON."""

@@ -1,131 +1,76 @@
-"""A server as the backend: Arrow Flight SQL through the ADBC driver.
+"""A server as the backend: Arrow Flight SQL, as pyarrow speaks Flight.
 
-A statement is planned by the server, which pins the versions and tells them; each reading asks for these versions. The
-driver's errors come out as ours.
+A statement is planned by the server, which pins the versions and gives a ticket; the first reading redeems it. Each further one
+asks for a ticket with the same versions. What the server has found, or has registered, comes by actions of its own.
 """
 
 from __future__ import annotations
 
 import json
 import queue
-import re
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import replace
+import time
+import weakref
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from os import PathLike
-from typing import Any, TypeVar
+from typing import Any
 
 import pyarrow as pa
+from pyarrow import flight
 
-from . import _native, _search, _values, _wire, errors
-from ._backend import Asked, Progress, Registered
-
-T = TypeVar("T")
+from . import _native, _values, _wire, errors
+from ._backend import Asked, Progress, Registered, settled
+from ._flight import Connection, Heads, Held, Stream, checked, interruptible, ours
 
 AHEAD = 2
 """Batches that are read before they are asked for."""
-_HEADER = "adbc.flight.sql.rpc.call_header."
+FRESH = 300.0
+"""Seconds after which a ticket is not redeemed any more, but asked for again; servers take them for an hour."""
+PATIENCE = 5.0
+"""Seconds that a server has to hear of a cancellation."""
+MESSAGE_BYTES = 8 << 20
+"""Rows of a frame are sent in messages of about this size."""
+CREATE, REPLACE = 1, 3
+"""Of Flight SQL's options of bulk ingestion: make the table where there is none, replace the one that is there."""
 
 
-def _driver() -> Any:
-    try:
-        import adbc_driver_flightsql.dbapi
-    except ImportError as error:
-        hint = "Install it with `pip install meshweave[remote]`."
-        raise errors.InterfaceError("the ADBC Flight SQL driver is not installed", hint) from error
-    return adbc_driver_flightsql.dbapi
+@dataclass(frozen=True)
+class Planned:
+    """What the server says of a planned statement."""
 
+    info: Any
+    """The ``FlightInfo``."""
+    told: dict[str, Any]
+    """What stands beside it: the query's id, the pinned versions, whether it writes."""
+    made: float
+    """When it came, by the monotonic clock."""
 
-_BY_STATUS: dict[str, type[errors.Error]] = {
-    "CANCELLED": errors.CancelledError,
-    "INTERNAL": errors.InternalError,
-    "INVALID_ARGUMENT": errors.InvalidQueryError,
-    "INVALID_STATE": errors.OperationalError,
-    "IO": errors.UnavailableError,
-    "NOT_FOUND": errors.NotFoundError,
-    "NOT_IMPLEMENTED": errors.UnsupportedError,
-    "TIMEOUT": errors.TimedOutError,
-    "UNAUTHENTICATED": errors.UnauthenticatedError,
-    "UNAUTHORIZED": errors.DeniedError,
-}
+    @property
+    def ticket(self) -> Any:
+        """The ticket of its rows."""
+        return self.info.endpoints[0].ticket
 
-
-_LATER = re.compile(r"rpc error: code = (\w+) desc = (.*)", re.DOTALL)
-"""How the driver words an error that comes after the first rows; it hands on no details then."""
-_FRAMED = re.compile(r"(.*?)\s*\((\w+); \w+.*", re.DOTALL)
-"""The same in another version, and how it words all others."""
-_BY_CODE: dict[str, type[errors.Error]] = {
-    "canceled": errors.CancelledError,
-    "cancelled": errors.CancelledError,
-    "deadlineexceeded": errors.TimedOutError,
-    "failedprecondition": errors.OperationalError,
-    "internal": errors.InternalError,
-    "invalidargument": errors.InvalidQueryError,
-    "notfound": errors.NotFoundError,
-    "permissiondenied": errors.DeniedError,
-    "resourceexhausted": errors.ExhaustedError,
-    "unauthenticated": errors.UnauthenticatedError,
-    "unavailable": errors.UnavailableError,
-    "unimplemented": errors.UnsupportedError,
-}
-
-
-def ours(error: Exception) -> errors.Error:
-    """Give our exception for one of the driver's."""
-    if isinstance(error, errors.Error):
-        return error
-    heads: dict[str, bytes] = dict(getattr(error, "details", None) or [])
-    heads = {_text(name): value for name, value in heads.items()}
-    try:
-        facts = _wire.error_facts(heads.get("grpc-status-details-bin", b""))
-    except ValueError:
-        facts = {}
-    for fact in ("kind", "hint", "product", "query_id"):
-        head = heads.get(f"x-meshweave-{fact.replace('_', '-')}")
-        if head is not None:
-            facts.setdefault(fact, _text(head))
-    status = getattr(getattr(error, "status_code", None), "name", "")
-    message, hint = _plain(str(error)), "Is the server running, and is this its address?" if status == "IO" else None
-    kind = _BY_STATUS.get(status, errors.DatabaseError)
-    later, framed = _LATER.search(message), _FRAMED.fullmatch(message)
-    if later or framed:
-        words, code = (later[2], later[1]) if later else (framed[1], framed[2]) if framed else (message, "")
-        message, _, told = words.partition("\nhint: ")
-        kind, hint = _BY_CODE.get(code.lower(), kind), told.strip() or hint
-    kind = errors.of_kind(facts["kind"]) if "kind" in facts else kind
-    message = facts.get("message") or message.strip()
-    return kind(message, facts.get("hint") or hint, facts.get("product"), facts.get("query_id"))
-
-
-def _text(value: bytes | str) -> str:
-    return value.decode(errors="replace") if isinstance(value, bytes) else value
-
-
-def _plain(message: str) -> str:
-    """Give the driver's words without its frame."""
-    words = message.partition("[FlightSQL] ")[2] or message
-    return words.strip()
+    @property
+    def query_id(self) -> str | None:
+        """The query's id."""
+        return self.told.get("query_id")
 
 
 class RemoteReading:
-    """One reading: the statement is run with the versions that were pinned when it was planned."""
+    """One reading: the rows behind a ticket, fetched from when the first one is asked for."""
 
-    def __init__(self, backend: RemoteBackend, asked: Asked) -> None:
-        self.query_id: str | None = None
+    def __init__(self, backend: RemoteBackend, asked: Asked, planned: Planned) -> None:
+        self.query_id = planned.query_id
+        self._backend = backend
+        self._asked = asked
+        self._planned = planned
         self._fault: BaseException | None = None
         self._rows = 0
         self._ended = threading.Event()
-        self._cursor = backend.cursor(asked)
-        try:
-            self._cursor.execute(asked.sql, bound(asked))
-            self._source: pa.RecordBatchReader = self._cursor.fetch_record_batch()
-            info = self._cursor.adbc_statement.get_option_bytes("adbc.flight.sql.statement.exec.last_flight_info")
-            self.query_id = _told(info).get("query_id")
-        except BaseException as error:
-            self._cursor.close()
-            if isinstance(error, Exception):
-                raise ours(error) from None
-            raise
+        self._cancelled = False
+        self._lock = threading.Lock()
+        self._stream: Stream | None = None
 
     def stream(self) -> Any:
         """Give the Arrow C stream's owner."""
@@ -133,22 +78,23 @@ class RemoteReading:
 
     def reader(self) -> pa.RecordBatchReader:
         """Give the batches; the main thread waits in a way that Ctrl-C ends."""
-        return pa.RecordBatchReader.from_batches(self._source.schema, self._batches())
+        return pa.RecordBatchReader.from_batches(self._planned.info.schema, self._batches())
 
     def _batches(self) -> Iterator[pa.RecordBatch]:
         ready: queue.Queue[pa.RecordBatch | BaseException | None] = queue.Queue(AHEAD)
         puller = threading.Thread(target=self._pull, args=(ready,), name="meshweave reader", daemon=True)
-        puller.start()
         try:
+            self._backend.flight.check()
+            puller.start()
             while (batch := ready.get()) is not None:
                 if isinstance(batch, BaseException):
-                    self._fault = batch
                     raise batch
                 self._rows += batch.num_rows
                 yield batch
+        except GeneratorExit:
+            raise
         except BaseException as trouble:
-            if self._fault is None and not isinstance(trouble, GeneratorExit):
-                self._fault = trouble
+            self._fault = trouble
             raise
         finally:
             self._ended.set()
@@ -157,24 +103,39 @@ class RemoteReading:
             while puller.is_alive():
                 _drain(ready)
                 puller.join(0.01)
-            self.close()
 
     def _pull(self, ready: queue.Queue[pa.RecordBatch | BaseException | None]) -> None:
         last: BaseException | None = None
+        heads = Heads()
         try:
-            for batch in self._source:
+            heads, stream = self._backend.fetch(self._asked, self._planned)
+            with self._lock:
+                self._stream, cancelled = stream, self._cancelled
+            if cancelled:
+                stream.cancel()
+            for batch in stream:
                 ready.put(batch)
-                if self._ended.is_set():
-                    return
+        except errors.Error as error:
+            last = error
         except Exception as error:
-            last = ours(error)
+            last = ours(error, heads)
+        if self._cancelled:
+            last = errors.CancelledError("the query was cancelled", query_id=self.query_id)
+        self._ended.set()
         ready.put(last)
 
     def cancel(self) -> None:
         """Stop the server's work."""
+        with self._lock:
+            self._cancelled, stream = True, self._stream
+        if self._ended.is_set() and stream is None:
+            return
+        if stream is not None:
+            stream.cancel()
+            return
         try:
-            self._cursor.adbc_cancel()
-        except Exception:  # The reading has ended by itself.
+            self._backend.forget(self._planned)
+        except errors.Error:  # The reading has ended by itself, or nobody is there to hear it.
             return
 
     def fault(self) -> None:
@@ -188,28 +149,7 @@ class RemoteReading:
         return Progress(rows=self._rows)
 
     def close(self) -> None:
-        """Give the statement back."""
-        self._ended.set()
-        try:
-            self._cursor.close()
-        except Exception:  # It is closed, or its connection is.
-            return
-
-
-def bound(asked: Asked) -> pa.RecordBatch | None:
-    """Give the parameters as the driver takes them: one row; none without any."""
-    params = _values.to_arrays(asked.params)
-    if isinstance(params, dict):
-        return pa.record_batch(list(params.values()), names=list(params)) if params else None
-    if not params:
-        return None
-    return pa.record_batch(params, names=[f"${place}" for place in range(1, len(params) + 1)])
-
-
-def _told(info: bytes) -> dict[str, Any]:
-    """Give what the server says of a planned statement beside its schema."""
-    told: dict[str, Any] = json.loads(_wire.app_metadata(info) or b"{}")
-    return told
+        """Nothing to do: the end of the batches ends the work."""
 
 
 def _drain(ready: queue.Queue[Any]) -> None:
@@ -223,32 +163,42 @@ def _drain(ready: queue.Queue[Any]) -> None:
 class RemoteQuery:
     """A statement that the server has planned."""
 
-    def __init__(self, backend: RemoteBackend, asked: Asked, info: bytes, schema: pa.Schema) -> None:
-        told = _told(info)
-        self.schema = schema
-        self.versions: dict[str, Any] = told.get("versions", {"v": 1, "products": {}})
-        self.writes: bool = told.get("writes", False)
+    def __init__(self, backend: RemoteBackend, asked: Asked, planned: Planned) -> None:
+        self.schema: pa.Schema = planned.info.schema
+        self.versions: dict[str, Any] = planned.told.get("versions", {"v": 1, "products": {}})
+        self.writes: bool = planned.told.get("writes", False)
         self._backend = backend
         self._asked = replace(asked, versions=self.versions if self.versions["products"] else None)
         self._lock = threading.Lock()
-        self._readings: list[RemoteReading] = []
+        self._unread: Planned | None = planned
+        self._readings: weakref.WeakSet[RemoteReading] = weakref.WeakSet()
         self._cancelled = False
 
     def read(self) -> RemoteReading:
-        """Run it."""
+        """Run it: with the plan's own ticket the first time, with another one of the same versions after that."""
+        self._backend.flight.check()
+        with self._lock:
+            planned, self._unread = self._unread, None
+            self._check()
+        if planned is None or time.monotonic() - planned.made > FRESH:
+            planned = self._backend.planned(self._asked)
+        reading = RemoteReading(self._backend, self._asked, planned)
+        with self._lock:
+            self._check()
+            self._readings.add(reading)
+        self._backend.readings.add(reading)
+        return reading
+
+    def _check(self) -> None:
         if self._cancelled:
             raise errors.CancelledError("the query was cancelled")
-        reading = RemoteReading(self._backend, self._asked)
-        with self._lock:
-            self._readings = [other for other in self._readings if not other._ended.is_set()]
-            self._readings.append(reading)
-        return reading
 
     def cancel(self) -> None:
         """Stop every reading, and those to come."""
-        self._cancelled = True
+        self._backend.flight.check_process()
         with self._lock:
-            readings, self._readings = self._readings, []
+            self._cancelled = True
+            readings = list(self._readings)
         for reading in readings:
             reading.cancel()
 
@@ -268,64 +218,63 @@ class RemoteBackend:
         tls_roots: str | bytes | None,
         options: Mapping[str, Any],
     ) -> None:
-        driver = _driver()
-        settings = {
-            f"{_HEADER}x-meshweave-wire": "native",
-            "adbc.flight.sql.rpc.with_cookie_middleware": "true",
-            **{f"{_HEADER}{name}": value for name, value in headers.items()},
-        }
-        if token is not None:
-            settings["adbc.flight.sql.authorization_header"] = f"Bearer {token}"
-        if user is not None:
-            settings.update(username=user, password=password or "")
-        if tls_roots is not None:
-            settings["adbc.flight.sql.client_option.tls_root_certs"] = _text(tls_roots)
-        settings.update(options)
         self.where = uri
-        self._closed = False
-        self._connection = _call(lambda: driver.connect(uri, db_kwargs=settings, autocommit=True))
+        self.readings: weakref.WeakSet[RemoteReading] = weakref.WeakSet()
+        native = {"x-meshweave-wire": "native", **headers}
+        self.flight = Connection(uri, native, token, user, password, tls_roots, options)
         try:
             self.plan(Asked("SELECT 1"))
         except BaseException:
             self.close()
             raise
 
-    def cursor(self, asked: Asked) -> Any:
-        """Give a statement with the headers of what was asked."""
-        if self._closed:
-            raise errors.ClosedError("the mesh was closed", "Connect again with meshweave.connect().")
-        options = {}
-        if asked.schema is not None:
-            options[f"{_HEADER}schema"] = asked.schema
-        if asked.purpose is not None:
-            options[f"{_HEADER}x-meshweave-purpose"] = asked.purpose
-        if asked.versions is not None:
-            options[f"{_HEADER}x-meshweave-versions"] = json.dumps(asked.versions)
-        if asked.timeout is not None:
-            for call in ("query", "fetch"):
-                options[f"adbc.flight.sql.rpc.timeout_seconds.{call}"] = str(float(asked.timeout))
-        return self._connection.cursor(adbc_stmt_kwargs=options)
+    # Statements
 
     def plan(self, asked: Asked) -> RemoteQuery:
         """Let the server resolve names, ask the policy and pin versions."""
-        rows = bound(asked)
-        with self.cursor(asked) as cursor:
-            infos, schema = _call(lambda: cursor.adbc_execute_partitions(asked.sql, rows))
-        if len(infos) != 1:
-            raise errors.InternalError(f"the server gave {len(infos)} parts for one statement")
-        return RemoteQuery(self, asked, infos[0], schema)
+        return RemoteQuery(self, asked, self.planned(asked))
+
+    def planned(self, asked: Asked) -> Planned:
+        """Give what the server says of a statement."""
+        rows, options = bound(asked), called(asked)
+
+        def ask(client: Any, heads: Heads) -> Any:
+            command = _wire.sql("CommandStatementQuery", (1, asked.sql))
+            if rows is not None:
+                handle = _handle(client, options, asked.sql, rows)
+                command = _wire.sql("CommandPreparedStatementQuery", (1, handle))
+            return client.get_flight_info(flight.FlightDescriptor.for_command(command), options)
+
+        info = self.flight.call(ask)
+        if len(info.endpoints) != 1:
+            raise errors.InternalError(f"the server gave {len(info.endpoints)} parts for one statement")
+        return Planned(info, json.loads(info.app_metadata or b"{}"), time.monotonic())
+
+    def fetch(self, asked: Asked, planned: Planned) -> tuple[Heads, Stream]:
+        """Begin to fetch rows; give what is said beside them, and the stream."""
+        return self.flight.call(lambda client, heads: (heads, Stream(client.do_get(planned.ticket, called(asked)))))
+
+    def forget(self, planned: Planned) -> None:
+        """Tell the server that nobody wants the rows of a ticket."""
+        request = _wire.message((1, planned.info.serialize()))
+        self._act("CancelFlightInfo", request, flight.FlightCallOptions(timeout=PATIENCE))
 
     def rows(self, sql: str, *params: Any) -> list[dict[str, Any]]:
         """Read a small answer."""
         reading = self.plan(Asked(sql, list(params))).read()
-        rows: list[dict[str, Any]] = reading.reader().read_all().to_pylist()
+        try:
+            rows: list[dict[str, Any]] = reading.reader().read_all().to_pylist()
+        except pa.ArrowException:
+            reading.fault()
+            raise
         return rows
 
+    # The catalog
+
     def search(self, words: str) -> list[dict[str, Any]]:
-        """Find products by words, in what the catalog's tables say."""
-        products = self.rows("SELECT * FROM mesh.products WHERE is_default")
-        columns = self.rows('SELECT domain, product, version, "column", description FROM mesh.columns')
-        return _search.search(words, products, columns)
+        """Find products by words."""
+        hits: list[dict[str, Any]] = self._tell("meshweave.search", {"words": words})["hits"]
+        return hits
 
     def describe(self, name: str) -> dict[str, Any]:
         """Tell everything about one product, from its contract's text."""
@@ -359,31 +308,119 @@ class RemoteBackend:
         storage: str | None,
         dry_run: bool,
     ) -> list[Registered]:
-        """Refuse: Flight SQL has no call for it."""
-        hint = "Run `meshweave register` where the mesh's catalog is, or open the mesh with meshweave.open()."
-        raise errors.UnsupportedError("registering over Flight SQL is not supported", hint)
+        """Send contracts to be registered; the first failure is raised after all were tried."""
+        named, beside = (list(documents), []) if documents else _native.documents(list(paths))
+        body = {"documents": _texts(named), "beside": _texts(beside), "storage": storage, "dry_run": dry_run}
+        told = self._tell("meshweave.register", body)["done"]
+        return settled([(one["file"], one.get("registered"), _failed(one.get("failed"))) for one in told])
+
+    def _tell(self, action: str, body: dict[str, Any]) -> dict[str, Any]:
+        """Ask for an action of ours."""
+        answer: dict[str, Any] = json.loads(self._act(action, json.dumps({"v": 1, **body}).encode(), None))
+        return answer
+
+    def _act(self, action: str, body: bytes, options: Any) -> bytes:
+        def ask(client: Any, heads: Heads) -> bytes:
+            return _first(client.do_action(flight.Action(action, body), options))
+
+        return self.flight.call(ask)
+
+    # Frames
 
     def ingest(self, name: str, frame: Any) -> int:
-        """Send a frame's rows into ``temp.name`` of the session."""
-        with self.cursor(Asked("")) as cursor:
-            rows: int = _call(lambda: cursor.adbc_ingest(name, pa.table(frame), mode="replace", db_schema_name="temp"))
-        return rows
+        """Send a frame's rows into ``temp.name`` of the session; all of them are taken, or none."""
+        how = _wire.message((1, CREATE), (2, REPLACE))
+        command = _wire.sql("CommandStatementIngest", (1, how), (2, name), (3, "temp"))
+        table = pa.table(frame)
+        stop = threading.Event()
+
+        def send(client: Any, heads: Heads) -> int:
+            descriptor = flight.FlightDescriptor.for_command(command)
+            answer = _put(client, descriptor, table, None, stop)
+            return _wire.number(answer, 1)
+
+        try:
+            return self.flight.call(send)
+        except BaseException:
+            stop.set()
+            raise
 
     def close(self) -> None:
         """Close the connection; what it reads ends."""
-        self._closed = True
         try:
-            self._connection.close()
-        except Exception:  # What is still open on it was told so.
+            self.flight.check()
+        except errors.InterfaceError:
             return
+        for reading in list(self.readings):
+            reading.cancel()
+        interruptible(self.flight.close)
 
 
-def _call(work: Callable[[], T]) -> T:
-    try:
-        return work()
-    except errors.Error:
-        raise
-    except Exception as error:
-        if type(error).__module__.partition(".")[0] != "adbc_driver_manager":
-            raise
-        raise ours(error) from None
+def called(asked: Asked) -> Any:
+    """Give the headers and the time limit of what was asked."""
+    headers = {
+        "schema": asked.schema,
+        "x-meshweave-purpose": asked.purpose,
+        "x-meshweave-versions": None if asked.versions is None else json.dumps(asked.versions),
+    }
+    sent = checked({name: value for name, value in headers.items() if value is not None})
+    pairs = [(name.encode(), value.encode()) for name, value in sent.items()]
+    return flight.FlightCallOptions(timeout=asked.timeout, headers=pairs)
+
+
+def bound(asked: Asked) -> pa.RecordBatch | None:
+    """Give the parameters as Flight SQL takes them: one row; none without any."""
+    params = _values.to_arrays(asked.params)
+    if isinstance(params, dict):
+        return pa.record_batch(list(params.values()), names=list(params)) if params else None
+    if not params:
+        return None
+    return pa.record_batch(params, names=[f"${place}" for place in range(1, len(params) + 1)])
+
+
+def _handle(client: Any, options: Any, sql: str, rows: pa.RecordBatch) -> bytes:
+    """Give the handle of a statement with its parameters; it holds them itself, and is never closed."""
+    request = _wire.sql("ActionCreatePreparedStatementRequest", (1, sql))
+    made = _wire.inside(_first(client.do_action(flight.Action("CreatePreparedStatement", request), options)))
+    handle = _wire.field(made, 1)
+    command = flight.FlightDescriptor.for_command(_wire.sql("CommandPreparedStatementQuery", (1, handle)))
+    return _wire.field(_put(client, command, pa.Table.from_batches([rows]), options, threading.Event()), 1) or handle
+
+
+def _first(results: Any) -> bytes:
+    """Give the body of the first result, and wait for the end of the call."""
+    bodies = [result.body.to_pybytes() for result in results]
+    return bodies[0] if bodies else b""
+
+
+def _put(client: Any, descriptor: Any, table: pa.Table, options: Any, stop: threading.Event) -> bytes:
+    """Send rows; give what the server answers."""
+    begun = [Held(half) for half in client.do_put(descriptor, table.schema, options)]
+    writer, answers = (half.native for half in begun)
+    rows = max(1, table.num_rows * MESSAGE_BYTES // max(table.nbytes, 1))
+    for batch in table.to_batches(max_chunksize=rows):
+        if stop.is_set():
+            raise errors.CancelledError("the rows are not sent any more")
+        writer.write_batch(batch)
+    writer.done_writing()
+    answer = answers.read()
+    writer.close()
+    return b"" if answer is None else bytes(answer.to_pybytes())
+
+
+def _texts(documents: Sequence[tuple[str, bytes]]) -> list[dict[str, str]]:
+    sent = []
+    for file, text in documents:
+        try:
+            sent.append({"file": file, "text": text.decode()})
+        except UnicodeDecodeError as error:
+            message = f"{file} cannot be registered: it is not written in UTF-8"
+            raise errors.InvalidContractError(message, "Save it as UTF-8.", problems=[f"{file}: {error}"]) from None
+    return sent
+
+
+def _failed(told: dict[str, Any] | None) -> errors.Error | None:
+    if told is None:
+        return None
+    kind = errors.of_kind(told["kind"])
+    return kind(told["message"], told["hint"], told["product"], told["query_id"], told["problems"])

@@ -1,10 +1,11 @@
-"""The few messages of Flight that the ADBC driver hands on as bytes."""
+"""Flight SQL messages that pyarrow has no words for, as protobuf bytes: commands that are sent, facts that come back."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
 _VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5
+_SQL = "type.googleapis.com/arrow.flight.protocol.sql."
 
 
 def fields(message: bytes) -> Iterator[tuple[int, bytes | int]]:
@@ -51,15 +52,57 @@ def field(message: bytes, wanted: int) -> bytes:
     return found
 
 
-def app_metadata(info: bytes) -> bytes:
-    """Give what a FlightInfo carries for applications."""
-    return field(info, 7)
+def number(message: bytes, wanted: int) -> int:
+    """Give the last value of a whole number; 0 when it is not there."""
+    found = 0
+    for place, value in fields(message):
+        if place == wanted and isinstance(value, int):
+            found = value
+    return found
 
 
-def error_facts(details: bytes) -> dict[str, str]:
-    """Give the metadata of an ErrorInfo that stands in an Any: `message`, `hint`, `product`, `query_id`."""
+def message(*parts: tuple[int, bytes | str | int]) -> bytes:
+    """Give a message of these fields: number and value, in this order."""
+    written = bytearray()
+    for place, value in parts:
+        if isinstance(value, int):
+            written += _bare(place << 3 | _VARINT) + _bare(value)
+        else:
+            content = value.encode() if isinstance(value, str) else value
+            written += _bare(place << 3 | _BYTES) + _bare(len(content)) + content
+    return bytes(written)
+
+
+def _bare(value: int) -> bytes:
+    written = bytearray()
+    while value > 0x7F:
+        written.append(value & 0x7F | 0x80)
+        value >>= 7
+    written.append(value)
+    return bytes(written)
+
+
+def sql(name: str, *parts: tuple[int, bytes | str | int]) -> bytes:
+    """Give a message of Flight SQL's with its name around it, as commands and actions have it."""
+    return message((1, _SQL + name), (2, message(*parts)))
+
+
+def inside(packed: bytes) -> bytes:
+    """Give the message that has its name around it."""
+    return field(packed, 2)
+
+
+def error_facts(status: bytes) -> dict[str, str]:
+    """Give what a failure's details say: `message`, `hint`, `product`, `query_id`.
+
+    Args:
+        status: a ``google.rpc.Status`` with one ``ErrorInfo``.
+
+    Raises:
+        ValueError: it is something else.
+    """
     facts = {}
-    for number, entry in fields(field(details, 2)):
-        if number == 3 and isinstance(entry, bytes):
+    for place, entry in fields(inside(field(status, 3))):
+        if place == 3 and isinstance(entry, bytes):
             facts[field(entry, 1).decode(errors="replace")] = field(entry, 2).decode(errors="replace")
     return facts

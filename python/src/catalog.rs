@@ -4,19 +4,25 @@
 //!
 //! Start reading at [`describe`].
 
+use std::path::PathBuf;
+
 use meshweave_contract::model::Product;
 use meshweave_contract::parse::{self, Text};
-use meshweave_embed::register::Task;
-use meshweave_embed::{Mesh, found};
+use meshweave_embed::Mesh;
+use meshweave_embed::files::{self, Documents};
+use meshweave_engine::catalog::registrations::{self, Task};
+use meshweave_engine::catalog::search::Hit;
 use meshweave_engine::catalog::{Entry, NamePart, Resolved};
 use meshweave_engine::{Error, Result};
 use pyo3::prelude::*;
 use serde_json::{Value, json};
 
+use crate::fault;
+
 /// Products that have every word, the best first.
 pub(crate) fn search(mesh: &Mesh, words: &str) -> Value {
     let hits = mesh.engine.snapshot().search(words, &|product| mesh.may_find(product));
-    hits.iter().map(found::told).collect()
+    hits.iter().map(Hit::told).collect()
 }
 
 /// One product version: what its contract says, and what the catalog knows beside it.
@@ -71,10 +77,22 @@ pub(crate) fn contract(text: &str, file: &str) -> String {
 }
 
 /// Tasks for documents that were made in memory; stored products come before the views over them.
-pub(crate) fn tasks(documents: Vec<(String, Vec<u8>)>, storage: Option<&str>, dry_run: bool) -> Vec<Task> {
+///
+/// # Errors
+/// One storage for several products.
+pub(crate) fn tasks(documents: Vec<(String, Vec<u8>)>, storage: Option<&str>, dry_run: bool) -> Result<Vec<Task>> {
     let texts: Vec<Text> = documents.into_iter().map(|(file, text)| Text { text, file }).collect();
-    let mut tasks: Vec<Task> =
-        parse::gather(&texts, &[]).into_iter().map(|bundle| Task::new(bundle, storage, dry_run)).collect();
-    tasks.sort_by_key(Task::depends);
-    tasks
+    registrations::tasks(parse::gather(&texts, &[]), storage, dry_run)
+}
+
+/// A file's name and its bytes.
+type Document = (String, Vec<u8>);
+
+/// The contract files under `paths`, and those beside them that they refer to: what a server needs to register them.
+#[pyfunction]
+pub(crate) fn documents(py: Python<'_>, paths: Vec<PathBuf>) -> PyResult<(Vec<Document>, Vec<Document>)> {
+    let read = py.detach(|| files::documents(&paths)).map_err(|error| fault::raise(py, &error, None))?;
+    let Documents { named, beside } = read;
+    let told = |texts: Vec<Text>| texts.into_iter().map(|Text { text, file }| (file, text)).collect();
+    Ok((told(named), told(beside)))
 }

@@ -169,14 +169,13 @@ impl Engine {
         dry_run: bool,
     ) -> PyResult<Vec<Told>> {
         let open = self.open_now(py)?;
-        let engine = Arc::clone(&open.mesh.engine);
-        let principal = open.mesh.principal.clone();
+        let (engine, asking) = (Arc::clone(&open.mesh.engine), open.mesh.clone());
         let work = async move {
             let tasks: Vec<Task> = match documents.is_empty() {
                 true => register::tasks(&paths, storage.as_deref(), dry_run)?,
-                false => catalog::tasks(documents, storage.as_deref(), dry_run),
+                false => catalog::tasks(documents, storage.as_deref(), dry_run)?,
             };
-            Result::Ok(register::all(&engine, tasks, |_| principal.clone(), |_, _| ()).await)
+            Result::Ok(engine.register_all(tasks, |_| asking.context(), |_, _| ()).await)
         };
         let done = wait(py, &open.threads, work)?.map_err(|error| fault::raise(py, &error, None))?;
         let told = |(file, result): (String, Result<_>)| match result {

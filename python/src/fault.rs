@@ -2,7 +2,7 @@
 //!
 //! Start reading at [`raise`].
 
-use meshweave_engine::{Error, Failure};
+use meshweave_engine::Error;
 use pyo3::prelude::*;
 use uuid::Uuid;
 
@@ -13,10 +13,7 @@ pub(crate) fn raise(py: Python<'_>, error: &Error, query: Option<Uuid>) -> PyErr
 
 fn made(py: Python<'_>, error: &Error, query: Option<Uuid>) -> PyResult<PyErr> {
     let class = py.import("meshweave.errors")?.getattr("of_kind")?.call1((error.kind().word(),))?;
-    let problems = match error.failure() {
-        Failure::InvalidContract { problems, .. } | Failure::BreakingChange { problems, .. } => problems.clone(),
-        _ => Vec::new(),
-    };
+    let problems = error.problems().to_vec();
     let hint = error.hint().filter(|hint| !hint.is_empty());
     let query = query.map(|id| id.to_string());
     let value = class.call1((error.report(), hint, error.product().map(str::to_owned), query, problems))?;

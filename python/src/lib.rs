@@ -30,5 +30,6 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<query::Query>()?;
     module.add_class::<reader::Reading>()?;
     module.add_function(wrap_pyfunction!(catalog::contract, module)?)?;
+    module.add_function(wrap_pyfunction!(catalog::documents, module)?)?;
     Ok(())
 }

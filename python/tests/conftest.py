@@ -11,7 +11,10 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -23,8 +26,17 @@ import meshweave
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
 BINARY = os.environ.get("MESHWEAVE_BIN", "")
-PATIENCE = 120
-"""Seconds after which something hangs."""
+PATIENCE = 600
+"""Seconds after which something hangs; a loaded machine is slow."""
+
+
+def eventually(true: Callable[[], bool]) -> None:
+    """Wait until something is true."""
+    for _ in range(PATIENCE * 100):
+        if true():
+            return
+        time.sleep(0.01)
+    raise AssertionError("it never came true")
 
 
 def environment() -> dict[str, str]:
@@ -37,7 +49,7 @@ def run(*words: str, mesh: Path | None = None) -> str:
     """Run the command line and give its standard output."""
     named = ["--mesh", str(mesh)] if mesh else []
     ran = subprocess.run(
-        [BINARY, *named, *words], capture_output=True, text=True, timeout=600, env=environment(), check=False
+        [BINARY, *named, *words], capture_output=True, text=True, timeout=PATIENCE, env=environment(), check=False
     )
     assert ran.returncode == 0, ran.stderr
     return ran.stdout
@@ -74,17 +86,35 @@ def opened(made: Path) -> Iterator[meshweave.Mesh]:
         yield mesh
 
 
+@contextmanager
+def serving(mesh: Path, *words: str, **settings: str) -> Iterator[str]:
+    """Serve a mesh, and give the address.
+
+    Args:
+        mesh: its folder.
+        words: of the command line.
+        settings: by the names of their variables, without ``MESHWEAVE_``.
+    """
+    command = [BINARY, "--mesh", str(mesh), *words, "serve", "--listen", "127.0.0.1:0", "--output", "json"]
+    variables = {**environment(), **{f"MESHWEAVE_{name}": value for name, value in settings.items()}}
+    with tempfile.TemporaryFile() as log:
+        server = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, text=True, env=variables)
+        try:
+            assert server.stdout is not None
+            told = server.stdout.readline()
+            log.seek(0)
+            assert told, log.read().decode(errors="replace")
+            yield json.loads(told)["flight_sql"]
+        finally:
+            server.terminate()
+            server.wait(PATIENCE)
+
+
 @pytest.fixture(scope="session")
 def address(made: Path) -> Iterator[str]:
     """Give the address of a server over the demo's mesh."""
-    words = [BINARY, "--mesh", str(made), "serve", "--listen", "127.0.0.1:0", "--output", "json"]
-    server = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, env=environment())
-    try:
-        assert server.stdout is not None
-        yield json.loads(server.stdout.readline())["flight_sql"]
-    finally:
-        server.terminate()
-        server.wait(PATIENCE)
+    with serving(made) as address:
+        yield address
 
 
 @pytest.fixture(scope="session")
@@ -115,7 +145,6 @@ def python(script: str, *words: str, **options: object) -> subprocess.CompletedP
         capture_output=True,
         text=True,
         timeout=PATIENCE,
-        env=environment(),
         check=False,
-        **options,  # type: ignore[call-overload]
+        **{"env": environment(), **options},  # type: ignore[call-overload]
     )

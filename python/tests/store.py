@@ -89,7 +89,7 @@ class Store:
 
     def quiet(self) -> int:
         """Wait until nothing is being answered, and give the number of requests."""
-        for _ in range(12_000):
+        for _ in range(60_000):
             with self._lock:
                 if self.inside == 0:
                     return self.requests

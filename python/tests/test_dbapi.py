@@ -115,6 +115,6 @@ def test_rows_are_written_to_the_connections_own_tables(opened: meshweave.Mesh) 
 
 
 def test_a_location_of_a_server_connects(address: str) -> None:
-    with dbapi.connect(address, schema="commerce", purpose="tests", timeout=60) as connection:
+    with dbapi.connect(address, schema="commerce", purpose="tests", timeout=600) as connection:
         cursor = connection.cursor().execute("SELECT count(*) FROM orders")
         assert cursor.fetchone() == (4000,)

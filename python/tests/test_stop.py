@@ -9,11 +9,12 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pyarrow as pa
 import pytest
-from conftest import PATIENCE, environment, python
+from conftest import PATIENCE, environment, eventually, python, serving
 from store import Store
 
 import meshweave
@@ -23,21 +24,29 @@ FILES = 24
 ROWS = 20_000
 UNDER_WAY = 8
 """Requests that may have left when a query was stopped and not reached the store yet; a whole reading makes hundreds."""
+TURNS = 6
+"""Statements over another product, beside which what still worked would have had its turn."""
 LONG = "SELECT count(*) FROM sales.lineitem a JOIN sales.lineitem b ON a.l_linestatus = b.l_linestatus"
 
 
-@pytest.fixture
-def slow(own: Path, store: Store, tmp_path: Path) -> Iterator[meshweave.Mesh]:
+@pytest.fixture(params=["in process", "over the wire"])
+def slow(own: Path, store: Store, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[meshweave.Mesh]:
     """Give a mesh with `web.rows`, whose store counts and takes its time."""
     store.fill(FILES, ROWS)
     contract = tmp_path / "rows.yaml"
     contract.write_text(store.register(own))
-    with meshweave.open(own, principal="ada@commerce-engineering,analytics") as mesh:
+    principal = "ada@commerce-engineering,analytics"
+    with ExitStack() as held:
+        if request.param == "in process":
+            mesh = held.enter_context(meshweave.open(own, principal=principal))
+        else:
+            address = held.enter_context(serving(own, "--as", principal, LISTEN__REGISTER="true"))
+            mesh = held.enter_context(meshweave.connect(address))
         mesh.register(contract)
         whole = store.quiet()
         assert sum(batch.num_rows for batch in mesh.sql("SELECT * FROM web.rows")) == FILES * ROWS
         store.whole = store.quiet() - whole  # type: ignore[attr-defined]
-        store.slow = 0.05
+        store.slow = 0.15
         yield mesh
 
 
@@ -63,9 +72,12 @@ def after(store: Store, mesh: meshweave.Mesh, stop: Callable[[], None]) -> None:
     gc.collect()
 
     def others() -> None:
-        for _ in range(20):
+        for _ in range(TURNS):
             mesh.sql("SELECT count(*) FROM commerce.orders").to_arrow()
 
+    if mesh._backend.is_remote:
+        # The server hears of the stop by then.
+        others()
     settled = nothing_follows(store, others)
     assert settled - before < store.whole / 2, "most of the rows were never asked for"  # type: ignore[attr-defined]
 
@@ -154,9 +166,11 @@ async def test_a_cancelled_task_stops_the_requests(slow: meshweave.Mesh, store: 
         await task
 
     def others() -> None:
-        for _ in range(20):
+        for _ in range(TURNS):
             slow.sql("SELECT count(*) FROM commerce.orders").to_arrow()
 
+    if slow._backend.is_remote:
+        await asyncio.to_thread(others)
     settled = await asyncio.to_thread(nothing_follows, store, others)
     assert settled - before < store.whole / 2, "most of the rows were never asked for"  # type: ignore[attr-defined]
 
@@ -203,11 +217,8 @@ def test_cancel_ends_a_long_computation(where: str, request: pytest.FixtureReque
         answer.to_arrow()
     timer.join()
     if where == "opened":
-        for _ in range(1000):
-            if mesh._backend.running == 0:  # type: ignore[attr-defined]
-                break
-            threading.Event().wait(0.01)
-        assert mesh._backend.running == 0, "its place is free again"  # type: ignore[attr-defined]
+        # Its place is free again.
+        eventually(lambda: mesh._backend.running == 0)  # type: ignore[attr-defined]
 
 
 FORK = """

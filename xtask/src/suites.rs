@@ -24,7 +24,10 @@ pub(crate) struct Choice {
     allow_skip: Vec<String>,
 }
 
-/// How long property tests and fuzzing go on.
+/// Spoiled messages that Flight SQL is sent in a night.
+const NIGHTLY_INPUTS: &str = "1000000";
+
+/// How long random cases go on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Depth {
     /// A share that fits every change.
@@ -41,6 +44,7 @@ enum Need {
     GcsServer,
     AzureServer,
     PostgreSql,
+    ArrowClient,
 }
 
 /// What a suite does; each gives its number of cases.
@@ -51,6 +55,8 @@ enum Work {
     Crates(&'static [&'static str]),
     /// The integration tests of the command line whose path begins with this module.
     CommandLine(&'static str),
+    /// The scenarios of Arrow's integration client.
+    Scenarios,
     /// Programs that nobody here wrote, against one served mesh.
     Clients(fn(&Served, Depth) -> Result<usize>),
     Python,
@@ -94,7 +100,8 @@ pub(crate) fn all() -> Vec<Suite> {
             &[Need::S3Server, Need::GcsServer, Need::AzureServer],
             Work::Crates(&["meshweave-connectors"]),
         ),
-        suite("flight", "Flight SQL, raw messages", &[], Work::Crates(&["meshweave-flight-server"])),
+        suite("flight", "Flight SQL, raw messages", &[], Work::Crates(&[FLIGHT])),
+        suite("arrow-integration", "scenarios of Arrow's integration client", &[Need::ArrowClient], Work::Scenarios),
         suite("embed", "finding a mesh, its settings, its contracts", &[], Work::Crates(&["meshweave-embed"])),
         suite("portal", "health, readiness, metrics over HTTP", &[], Work::Crates(&["meshweave-portal"])),
         suite("cli", "the binary, .slt files, plan snapshots", &[], Work::Crates(&["meshweave"])),
@@ -116,9 +123,9 @@ pub(crate) fn all() -> Vec<Suite> {
         suite("adbc", "the real ADBC driver", &[Need::Python, Need::S3Server], Work::CommandLine("adbc::")),
         suite(
             "jdbc",
-            "the Apache JDBC driver, SchemaCrawler, sqlline",
+            "the Apache JDBC driver, SchemaCrawler, sqlline; ADBC for Java",
             &[],
-            Work::Clients(|served, _| clients::jdbc(served)),
+            Work::Clients(|served, _| clients::jdbc::run(served)),
         ),
         suite("adbc-go", "ADBC's own validation suite", &[], Work::Clients(|served, _| clients::adbc_go(served))),
         suite(
@@ -164,10 +171,14 @@ impl Run {
             Depth::Test => "1",
             Depth::Nightly => "100",
         };
-        vec![
+        let mut variables = vec![
             ("MESHWEAVE_TEST_ENV".to_owned(), environment::folder().to_string_lossy().into_owned()),
             ("MESHWEAVE_TEST_SHARE".to_owned(), cases.to_owned()),
-        ]
+        ];
+        if self.depth == Depth::Nightly {
+            variables.push(("MESHWEAVE_FUZZ_INPUTS".to_owned(), NIGHTLY_INPUTS.to_owned()));
+        }
+        variables
     }
 
     fn suite(&self, suite: &Suite) -> Result<usize> {
@@ -178,6 +189,7 @@ impl Run {
                 Need::GcsServer => environment::gcs_server().map(drop)?,
                 Need::AzureServer => environment::azure_server()?,
                 Need::PostgreSql => environment::postgresql()?,
+                Need::ArrowClient => environment::arrow_client().map(drop)?,
             }
         }
         match suite.work {
@@ -196,27 +208,33 @@ impl Run {
                     .map(|_| 1)
             }
             Work::Clients(run) => run(self.served()?, self.depth),
-            Work::CommandLine(module) => self.command_line(module),
+            Work::CommandLine(module) => self.module("meshweave", "test", module),
+            Work::Scenarios => self.module(FLIGHT, "lib", SCENARIOS),
             Work::Python => python::run(),
             Work::Book => book::check(),
         }
     }
 
-    fn command_line(&self, module: &str) -> Result<usize> {
+    /// The tests of one program of a package whose path begins with `module`.
+    fn module(&self, package: &str, kind: &str, module: &str) -> Result<usize> {
         let variables = self.variables();
         let mut passed = 0;
-        for program in self.programs()?.iter().filter(|p| p.package == "meshweave" && p.kind == "test") {
+        for program in self.programs()?.iter().filter(|p| p.package == package && p.kind == kind) {
             passed += tests_built::run(program, &[module], &variables)?;
         }
         if passed == 0 {
-            bail!("the command line has no tests in {module}");
+            bail!("{package} has no tests in {module}");
         }
         Ok(passed)
     }
 
     fn crates(&self, packages: &[&str]) -> Result<usize> {
         let variables = self.variables();
-        let skip = if packages == ["meshweave"] { LONG_MODULES.map(|m| ["--skip", m]).concat() } else { Vec::new() };
+        let skip = match packages {
+            ["meshweave"] => LONG_MODULES.map(|m| ["--skip", m]).concat(),
+            [FLIGHT] => vec!["--skip", SCENARIOS],
+            _ => Vec::new(),
+        };
         let mut passed = 0;
         for package in packages {
             let before = passed;
@@ -234,6 +252,10 @@ impl Run {
 /// Modules of the command line's integration tests that are suites of their own.
 const LONG_MODULES: [&str; 6] = ["server::", "tpch::", "stores::", "costs::", "differential::", "adbc::"];
 
+/// The package of the Flight SQL server, and its module that is a suite of its own.
+const FLIGHT: &str = "meshweave-flight-server";
+const SCENARIOS: &str = "scenarios::";
+
 /// Runs the chosen suites and prints one line for each.
 ///
 /// # Errors
@@ -249,18 +271,18 @@ pub(crate) fn run(choice: &Choice, depth: Depth) -> Result<ExitCode> {
     let run = Run { depth, programs: OnceCell::new(), served: OnceCell::new() };
     let (mut passed, mut failed, mut skipped) = (0, 0, 0);
     for suite in suites.iter().filter(|s| choice.only.is_empty() || choice.only.iter().any(|name| name == s.name)) {
-        println!("suite {:<14} {}", suite.name, suite.what);
+        println!("suite {:<17} {}", suite.name, suite.what);
         match run.suite(suite) {
             Ok(count) => {
-                println!("suite {:<14} ok, {count} cases", suite.name);
+                println!("suite {:<17} ok, {count} cases", suite.name);
                 passed += count;
             }
             Err(error) if choice.allow_skip.iter().any(|name| name == suite.name) => {
-                println!("suite {:<14} SKIPPED: {error:#}", suite.name);
+                println!("suite {:<17} SKIPPED: {error:#}", suite.name);
                 skipped += 1;
             }
             Err(error) => {
-                println!("suite {:<14} FAILED: {error:#}", suite.name);
+                println!("suite {:<17} FAILED: {error:#}", suite.name);
                 failed += 1;
             }
         }

@@ -17,6 +17,7 @@ use meshweave_engine::settings::Settings;
 use meshweave_flight_server::Options;
 use serde::{Deserialize, Serialize};
 use tokio::net::TcpListener;
+use tokio::runtime::{Builder, Handle, Runtime};
 
 use crate::{mesh, usage};
 
@@ -48,11 +49,18 @@ pub(crate) struct Used {
 /// # Errors
 /// When the mesh cannot be opened or the listener fails.
 pub(crate) fn serve(serving: &Serving) -> Result<()> {
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(serving.threads).enable_all().build()?;
-    runtime.block_on(served(serving))
+    // As the command line serves: calls are answered here, queries computed there.
+    let [runtime, queries] = [threads(serving)?, threads(serving)?];
+    let served = runtime.block_on(served(serving, queries.handle().clone()));
+    queries.shutdown_background();
+    served
 }
 
-async fn served(serving: &Serving) -> Result<()> {
+fn threads(serving: &Serving) -> Result<Runtime> {
+    Ok(Builder::new_multi_thread().worker_threads(serving.threads).enable_all().build()?)
+}
+
+async fn served(serving: &Serving, queries: Handle) -> Result<()> {
     let mut settings = Settings::default();
     settings.limits.partitions = Some(serving.threads);
     let engine = mesh::open_with(&serving.dir, settings).await?;
@@ -60,6 +68,7 @@ async fn served(serving: &Serving) -> Result<()> {
     writeln!(std::io::stdout(), "http://{}", listener.local_addr()?)?;
     let mut options = Options::new(mesh::analyst()?.principal.as_ref().clone());
     options.drain = Duration::ZERO;
+    options.work = Some(queries);
     let (ended, end) = tokio::sync::oneshot::channel();
     let asked = Arc::clone(&engine);
     // A thread: standard input is read in no other way.

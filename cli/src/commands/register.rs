@@ -9,9 +9,9 @@
 
 use std::path::PathBuf;
 
-use meshweave_embed::register::{self, Done, Task, tasks};
+use meshweave_embed::register::{Done, Task, tasks};
 use meshweave_engine::catalog::register::Registered;
-use meshweave_engine::{Error, Principal};
+use meshweave_engine::{Error, Principal, QueryContext};
 use serde_json::json;
 
 use crate::args::{Format, Global, Register};
@@ -49,7 +49,7 @@ pub(crate) async fn register_all(
             progress.step(done as u64, || format!("registering {file}"));
         }
     };
-    register::all(&session.engine, tasks, who, tell).await
+    session.engine.register_all(tasks, |task| QueryContext::new(who(task)), tell).await
 }
 
 /// Prints what was done; each failure on stderr, the first one as the command's own.

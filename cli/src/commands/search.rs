@@ -5,7 +5,6 @@
 use std::sync::Arc;
 
 use arrow::array::{ArrayRef, RecordBatch, StringArray, UInt32Array};
-use meshweave_embed::found;
 use meshweave_engine::catalog::search::{Hit, Place};
 
 use crate::args::{Format, Global, Search};
@@ -29,7 +28,7 @@ pub(crate) async fn run(args: &Search, global: &Global, output: &Output) -> Outc
     hits.truncate(args.limit);
     match output.format(None) {
         Format::Table => output.print(&hits.iter().map(|hit| as_text(hit, output.style())).collect::<String>())?,
-        Format::Json => output.print_json(&hits.iter().map(found::told).collect())?,
+        Format::Json => output.print_json(&hits.iter().map(Hit::told).collect())?,
         _ => output.batch(&as_batch(&hits)?)?,
     }
     if found == 0 {

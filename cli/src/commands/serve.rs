@@ -9,6 +9,7 @@ mod listeners;
 mod probe;
 mod signals;
 mod supervisor;
+mod threads;
 
 use std::sync::Arc;
 
@@ -22,6 +23,7 @@ use self::authenticator::Known;
 use self::certificates::Certificates;
 use self::listeners::Listeners;
 use self::signals::Signals;
+use self::threads::Threads;
 use crate::args::{Global, Serve};
 use crate::failure::Outcome;
 use crate::output::Output;
@@ -72,6 +74,8 @@ async fn serve(args: &Serve, session: &Session, is_traced: bool, output: &Output
         options.login_lifetime = known.login_lifetime();
     }
     options.ticket_keys = keys::ticket_keys(&settings)?;
+    let threads = Threads::start()?;
+    options.work = threads.handle();
     options.tls = certificates.as_ref().map(Certificates::tls);
     let (stop, hurry, door) = (CancellationToken::new(), options.hurry.clone(), Arc::clone(&options.door));
 
@@ -101,11 +105,14 @@ async fn serve(args: &Serve, session: &Session, is_traced: bool, output: &Output
 fn options(session: &Session, settings: &Settings, is_traced: bool) -> Options {
     let mut options = Options::new(session.principal.clone());
     options.plaintext = settings.listen.plaintext;
+    let largest = usize::try_from(settings.storage.document_size.0).unwrap_or(usize::MAX);
+    options.register = settings.listen.register.then_some(largest);
     options.sessions = SessionLimits {
         sessions: settings.sessions.limit,
         per_principal: settings.sessions.per_principal,
         idle: settings.sessions.idle.0,
     };
+    options.plans_ahead = settings.limits.plans_ahead;
     options.handshakes = settings.listen.handshakes;
     options.handshake_timeout = settings.listen.handshake_timeout.0;
     options.drain = settings.limits.drain_timeout.0;

@@ -17,6 +17,7 @@ mod names;
 mod open;
 pub mod postgres;
 pub mod register;
+pub mod registrations;
 pub mod resolution;
 mod rows;
 pub mod schema_diff;

@@ -10,6 +10,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use meshweave_contract::model::Product;
+use serde_json::{Value, json};
 
 use super::{CatalogSnapshot, Entry};
 
@@ -25,6 +26,22 @@ pub struct Hit {
     pub score: u32,
     /// Where the words were found, the best place of each, in the order of the words.
     pub places: Vec<Place>,
+}
+
+impl Hit {
+    /// The hit as doors tell it to programs: the product and its version, its owner and description, the score, and the places
+    /// where the words stand.
+    pub fn told(&self) -> Value {
+        let product = &self.entry.product;
+        json!({
+            "product": product.id.name.to_string(),
+            "version": product.id.version.to_string(),
+            "owner": product.owner.team,
+            "description": product.description,
+            "score": self.score,
+            "places": self.places,
+        })
+    }
 }
 
 /// Where a word was found.

@@ -22,6 +22,9 @@ pub struct Listen {
     /// Whether other machines may connect to Flight SQL without TLS: passwords and rows can then be read on their way. For servers
     /// behind something that encrypts.
     pub plaintext: bool,
+    /// Whether contracts can be registered over Flight SQL, by those who may register them here (the domain's owner). It changes the
+    /// catalog, and makes folders where contracts name places of their domain. `storage.document_size` bounds each contract.
+    pub register: bool,
     /// `/health` and `/ready` over HTTP, `host:port`, or `off`. Default: 127.0.0.1:8080; any free port where Flight SQL takes any free port.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub http: Option<String>,
@@ -45,6 +48,7 @@ impl Default for Listen {
         Self {
             flight: "127.0.0.1:31337".to_owned(),
             plaintext: false,
+            register: false,
             http: None,
             metrics: None,
             http_connections: 64,

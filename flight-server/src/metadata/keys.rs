@@ -18,14 +18,15 @@ use super::batch;
 use super::listing::{Listed, Listing};
 use crate::status::Outcome;
 
+// The protocol file writes the last two the other way round; Arrow's own servers in C++, Java and Go have them so, and assert it.
 static PRIMARY: LazyLock<SchemaRef> = LazyLock::new(|| {
     Arc::new(Schema::new(vec![
         Field::new("catalog_name", DataType::Utf8, true),
         Field::new("db_schema_name", DataType::Utf8, true),
         Field::new("table_name", DataType::Utf8, false),
         Field::new("column_name", DataType::Utf8, false),
-        Field::new("key_name", DataType::Utf8, true),
         Field::new("key_sequence", DataType::Int32, false),
+        Field::new("key_name", DataType::Utf8, true),
     ]))
 });
 
@@ -85,8 +86,8 @@ pub(super) fn primary(listing: &Listing, command: &CommandGetPrimaryKeys) -> Out
             text(&|table, _| table.schema.clone()),
             text(&|table, _| table.name.clone()),
             text(&|_, column| column.to_owned()),
-            text(&|table, _| primary_name(table)),
             Arc::new(Int32Array::from_iter_values(rows.iter().map(|(.., sequence)| *sequence))),
+            text(&|table, _| primary_name(table)),
         ],
     )
 }

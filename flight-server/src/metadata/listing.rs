@@ -77,9 +77,15 @@ impl Listed {
     }
 
     /// What a column means, in words.
-    pub(super) fn remarks(&self, column: &str) -> Option<&str> {
-        let documented = self.docs.iter().find(|(name, ..)| *name == column).map(|(.., meaning)| *meaning);
-        documented.or_else(|| self.resolved()?.columns.iter().find(|c| c.name == column)?.description.as_deref())
+    ///
+    /// - `at`: its place among the columns, where it stands in the contract too, as a rule.
+    pub(super) fn remarks(&self, at: usize, column: &str) -> Option<&str> {
+        if let Some(documented) = self.docs.get(at).filter(|(name, ..)| *name == column) {
+            return Some(documented.2);
+        }
+        let declared = &self.resolved()?.columns;
+        let here = declared.get(at).filter(|c| c.name == column);
+        here.or_else(|| declared.iter().find(|c| c.name == column))?.description.as_deref()
     }
 }
 

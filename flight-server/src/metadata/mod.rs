@@ -1,10 +1,10 @@
 //! What drivers ask before they ask for rows: catalogs, schemas, tables, keys, types, and what the server can do.
 //!
-//! In: one metadata command and what its caller may find. Out: its schema, or its one batch.
+//! In: one metadata command and what its caller may find. Out: its schema, or its batches, made as they are read.
 //! Holds always:
 //! - everything comes from the catalog's snapshot; no storage is read, so a product whose storage is down is listed like any other;
 //! - what the caller may not discover does not exist here;
-//! - the schemas are exactly those of the Flight SQL specification, nullability included.
+//! - the schemas are exactly those of Flight SQL as Arrow's own servers have it, nullability included.
 //!
 //! Start reading at [`answer`].
 
@@ -46,6 +46,9 @@ pub(crate) fn schema(command: &Command) -> Option<SchemaRef> {
     }
 }
 
+/// The batches of an answer, each made when it is asked for.
+pub(crate) type Batches = Box<dyn Iterator<Item = Outcome<RecordBatch>> + Send>;
+
 /// The answer of a metadata command; none when it is not such a command.
 ///
 /// - `profile`: the types that listed columns are shown with: those that a query would send.
@@ -56,12 +59,12 @@ pub(crate) fn answer(
     ctx: &QueryContext,
     profile: Profile,
     handle_lifetime: Duration,
-) -> Outcome<Option<RecordBatch>> {
+) -> Outcome<Option<Batches>> {
     let listing = || Listing::new(backend, ctx);
     let batch = match command {
         Command::CommandGetCatalogs(_) => tables::catalogs(&listing()),
         Command::CommandGetDbSchemas(c) => tables::schemas(&listing(), &c),
-        Command::CommandGetTables(c) => tables::tables(&listing(), &c, profile),
+        Command::CommandGetTables(c) => return Ok(Some(tables::tables(listing(), c, profile))),
         Command::CommandGetTableTypes(_) => tables::table_types(),
         Command::CommandGetSqlInfo(c) => sql_info::sql_info(&c, profile, handle_lifetime),
         Command::CommandGetXdbcTypeInfo(c) => type_info::type_info(c),
@@ -71,7 +74,7 @@ pub(crate) fn answer(
         Command::CommandGetCrossReference(c) => keys::cross_reference(&listing(), &c),
         _ => return Ok(None),
     };
-    batch.map(Some)
+    Ok(Some(Box::new(std::iter::once(Ok(batch?)))))
 }
 
 /// The products' tables whose `schema.table` fits a pattern, each with its path and its columns; none of them is read.

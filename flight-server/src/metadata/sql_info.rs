@@ -12,9 +12,9 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
-use arrow::array::RecordBatch;
+use arrow::array::{ArrayRef, AsArray as _, RecordBatch, UnionArray};
 use arrow::compute::can_cast_types;
-use arrow::datatypes::{DataType, IntervalUnit, SchemaRef, TimeUnit};
+use arrow::datatypes::{DataType, FieldRef, IntervalUnit, Schema, SchemaRef, TimeUnit};
 use arrow_flight::error::FlightError;
 use arrow_flight::sql::metadata::{SqlInfoData, SqlInfoDataBuilder};
 use arrow_flight::sql::{
@@ -48,8 +48,35 @@ const BULK_INGESTION: [u32; 2] = [10, 11];
 
 static VALUES: LazyLock<BTreeMap<u32, Value>> = LazyLock::new(|| values().into_iter().collect());
 
+/// The builder's columns, with no member of the union nullable: as Arrow's own servers have them.
+static SCHEMA: LazyLock<SchemaRef> = LazyLock::new(|| {
+    let members = |field: &FieldRef| match field.data_type() {
+        DataType::Union(members, mode) => {
+            let members =
+                members.iter().map(|(id, member)| (id, Arc::new(member.as_ref().clone().with_nullable(false))));
+            Arc::new(field.as_ref().clone().with_data_type(DataType::Union(members.collect(), *mode)))
+        }
+        _ => Arc::clone(field),
+    };
+    Arc::new(Schema::new(SqlInfoDataBuilder::schema().fields().iter().map(members).collect::<Vec<_>>()))
+});
+
 pub(super) fn schema() -> SchemaRef {
-    Arc::new(SqlInfoDataBuilder::schema().clone())
+    Arc::clone(&SCHEMA)
+}
+
+/// The same rows with the columns of [`schema`].
+fn labelled(batch: &RecordBatch) -> Outcome<RecordBatch> {
+    let column = |(field, column): (&FieldRef, &ArrayRef)| match (field.data_type(), column.as_union_opt()) {
+        (DataType::Union(members, _), Some(union)) => {
+            let (_, type_ids, offsets, children) = union.clone().into_parts();
+            UnionArray::try_new(members.clone(), type_ids, offsets, children).map(|union| Arc::new(union) as ArrayRef)
+        }
+        _ => Ok(Arc::clone(column)),
+    };
+    let columns = SCHEMA.fields().iter().zip(batch.columns()).map(column).collect::<Result<Vec<_>, _>>();
+    let columns = columns.map_err(|e| Fault::internal("building the server's description", &e))?;
+    super::batch(&SCHEMA, columns)
 }
 
 /// The asked codes that we know, or all; sorted by code.
@@ -65,7 +92,7 @@ pub(super) fn sql_info(
     let data =
         data(handle_lifetime, |code| !(is_for_all && profile == Profile::Jdbc && BULK_INGESTION.contains(&code)))
             .map_err(|e| Fault::internal("building the server's description", &e))?;
-    built(data.record_batch(command.info.iter().copied()))
+    labelled(&built(data.record_batch(command.info.iter().copied()))?)
 }
 
 fn data(handle_lifetime: Duration, is_told: impl Fn(u32) -> bool) -> Result<SqlInfoData, FlightError> {

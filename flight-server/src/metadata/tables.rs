@@ -4,16 +4,21 @@
 
 use std::sync::Arc;
 
-use arrow::array::RecordBatch;
-use arrow::datatypes::{Field, Schema, SchemaRef};
+use arrow::array::{ArrayRef, BinaryArray, RecordBatch, StringArray};
+use arrow::datatypes::SchemaRef;
 use arrow_flight::sql::metadata::{GetCatalogsBuilder, GetDbSchemasBuilder, GetTablesBuilder};
 use arrow_flight::sql::{CommandGetDbSchemas, CommandGetTableTypes, CommandGetTables};
+use bytes::Bytes;
 
 use super::like::like;
 use super::listing::{Kind, Listed, Listing};
-use super::{building, built};
+use super::{Batches, batch, built};
 use crate::status::Outcome;
-use crate::wire::{Profile, table_field};
+use crate::wire::{Place, Profile, table_schema};
+
+/// Tables and columns that are listed in one batch, about.
+const TABLES_AT_A_TIME: usize = 4096;
+const COLUMNS_AT_A_TIME: usize = 8192;
 
 pub(super) fn catalogs_schema() -> SchemaRef {
     GetCatalogsBuilder::new().schema()
@@ -24,16 +29,11 @@ pub(super) fn schemas_schema() -> SchemaRef {
 }
 
 pub(super) fn tables_schema(include_schema: bool) -> SchemaRef {
-    tables_builder(include_schema).schema()
+    GetTablesBuilder::new(None::<String>, None::<String>, None::<String>, Vec::<String>::new(), include_schema).schema()
 }
 
 pub(super) fn table_types_schema() -> SchemaRef {
     CommandGetTableTypes {}.into_builder().schema()
-}
-
-/// Our filters are our own: the builder's know no aliases and no case.
-fn tables_builder(include_schema: bool) -> GetTablesBuilder {
-    GetTablesBuilder::new(None::<String>, None::<String>, None::<String>, Vec::<String>::new(), include_schema)
 }
 
 /// The one catalog; domains are its schemas, because many tools do not join across catalogs.
@@ -55,33 +55,53 @@ pub(super) fn schemas(listing: &Listing, command: &CommandGetDbSchemas) -> Outco
     built(builder.build())
 }
 
-/// Tables whose names match the patterns and whose kind was asked for, with or without their columns.
-pub(super) fn tables(listing: &Listing, command: &CommandGetTables, profile: Profile) -> Outcome<RecordBatch> {
-    let mut builder = tables_builder(command.include_schema);
-    let schema_pattern = command.db_schema_filter_pattern.as_deref();
-    let table_pattern = command.table_name_filter_pattern.as_deref();
+/// Tables whose names match the patterns and whose kind was asked for, with or without their columns; some at a time, made when they
+/// are asked for, so that a mesh of any size is listed in bounded memory.
+pub(super) fn tables(listing: Listing, command: CommandGetTables, profile: Profile) -> Batches {
+    let Listing { catalog, mut tables, .. } = listing;
+    let (schema_pattern, table_pattern) = (command.db_schema_filter_pattern, command.table_name_filter_pattern);
     let types = &command.table_types;
-    let wanted = |table: &&Listed| {
-        listing.is_catalog(command.catalog.as_deref())
-            && schema_pattern.is_none_or(|p| like(&table.schema, p))
-            && table_pattern.is_none_or(|p| like(&table.name, p))
+    tables.retain(|table| {
+        command.catalog.as_ref().is_none_or(|name| *name == catalog)
+            && schema_pattern.as_ref().is_none_or(|p| like(&table.schema, p))
+            && table_pattern.as_ref().is_none_or(|p| like(&table.name, p))
             && (types.is_empty() || types.iter().any(|word| table.kind.is_called(word)))
-    };
-    for table in listing.tables.iter().filter(wanted) {
-        let columns = if command.include_schema { columns(listing, table, profile) } else { Schema::empty() };
-        builder
-            .append(&listing.catalog, &table.schema, &table.name, table.kind.word(), &columns)
-            .map_err(|e| building(&e))?;
+    });
+    let include_schema = command.include_schema;
+    let mut tables = tables.into_iter();
+    Box::new(std::iter::from_fn(move || {
+        let (mut part, mut columns) = (Vec::new(), 0);
+        while columns < COLUMNS_AT_A_TIME && part.len() < TABLES_AT_A_TIME {
+            let Some(table) = tables.next() else { break };
+            columns += if include_schema { table.columns.fields().len() } else { 0 };
+            part.push(table);
+        }
+        (!part.is_empty()).then(|| some_tables(&catalog, &part, include_schema, profile))
+    }))
+}
+
+/// One batch of tables, which are sorted.
+fn some_tables(catalog: &str, tables: &[Listed], include_schema: bool, profile: Profile) -> Outcome<RecordBatch> {
+    let text = |of: fn(&Listed) -> &str| Arc::new(StringArray::from_iter_values(tables.iter().map(of))) as ArrayRef;
+    let mut arrays = vec![
+        Arc::new(StringArray::from_iter_values(std::iter::repeat_n(catalog, tables.len()))) as ArrayRef,
+        text(|table| &table.schema),
+        text(|table| &table.name),
+        text(|table| table.kind.word()),
+    ];
+    if include_schema {
+        let columns = tables.iter().map(|table| columns(catalog, table, profile)).collect::<Outcome<Vec<_>>>()?;
+        arrays.push(Arc::new(BinaryArray::from_iter_values(columns)));
     }
-    built(builder.build())
+    batch(&tables_schema(include_schema), arrays)
 }
 
 /// The columns of a table with the types that a query sends, and what drivers show of them.
-fn columns(listing: &Listing, table: &Listed, profile: Profile) -> Schema {
-    let place = [listing.catalog.as_str(), table.schema.as_str(), table.name.as_str()];
-    let is_writable = table.kind == Kind::TemporaryTable;
-    let field = |field: &Arc<Field>| table_field(field, profile, place, table.remarks(field.name()), is_writable);
-    Schema::new(table.columns.fields().iter().map(field).collect::<Vec<_>>())
+fn columns(catalog: &str, table: &Listed, profile: Profile) -> Outcome<Bytes> {
+    let names = [catalog, table.schema.as_str(), table.name.as_str()];
+    let place = Place { profile, names, is_writable: table.kind == Kind::TemporaryTable };
+    let fields = table.columns.fields().iter().enumerate();
+    table_schema(fields.map(|(at, field)| (field.as_ref(), table.remarks(at, field.name()))), place)
 }
 
 /// Every kind of table there is.

@@ -23,7 +23,11 @@ use parking_lot::Mutex;
 
 use crate::status::{Fault, Outcome};
 pub(crate) use id::{COOKIE, SessionId};
-pub(crate) use messages::{CloseSessionResult, SetSessionOptionsRequest};
+pub(crate) use messages::{
+    CloseSessionResult, GetSessionOptionsResult, SetSessionOptionsRequest, SetSessionOptionsResult,
+};
+#[cfg(test)]
+pub(crate) use messages::{OptionValue, Refused, SessionOptionValue, SetError};
 pub(crate) use options::{Chosen, SMALLEST_MESSAGE, read_duration};
 
 /// How many sessions there may be, and how long.
@@ -86,6 +90,11 @@ impl Sessions {
     /// - `none`: an empty schema; none where the backend has no temporary tables.
     pub(crate) fn new(limits: SessionLimits, none: Option<Arc<TempSchema>>) -> Self {
         Self { limits, open: Mutex::default(), none }
+    }
+
+    /// Whether sessions have temporary tables.
+    pub(crate) fn have_tables(&self) -> bool {
+        self.none.is_some()
     }
 
     /// The session of an id, when it holds something.

@@ -11,6 +11,7 @@
 
 mod convert;
 mod json;
+mod listed;
 mod types;
 mod union;
 
@@ -25,7 +26,8 @@ use sha2::{Digest, Sha256};
 
 use crate::status::{Fault, Outcome};
 pub(crate) use convert::{compact, convert};
-pub(crate) use types::{sql_type, table_field};
+pub(crate) use listed::{Place, table_schema};
+pub(crate) use types::sql_type;
 
 /// Which types a client can read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -113,6 +115,12 @@ impl WireSchema {
     pub(crate) fn new(columns: &Schema, profile: Profile) -> Self {
         let fields: Vec<Field> = columns.fields().iter().map(|field| types::result_field(field, profile)).collect();
         Self(Arc::new(Schema::new(fields)))
+    }
+
+    /// These very columns.
+    #[cfg(test)]
+    pub(crate) fn as_it_is(columns: &Schema) -> Self {
+        Self(Arc::new(columns.clone()))
     }
 
     /// The same with every column nullable: for several parameter rows, whose answers may differ in that.

@@ -255,11 +255,11 @@ fn columns_carry_what_drivers_ask() {
         ("15", "2")
     );
     assert!(!metadata.contains_key("PARQUET:field_id") && !metadata.contains_key("ARROW:FLIGHT:SQL:REMARKS"));
-    let listed = table_field(&field, Profile::Compat, ["mesh", "crm", "orders"], Some("what was paid"), false);
+    let listed = types::table_field(&field, Profile::Compat, ["mesh", "crm", "orders"], Some("what was paid"), false);
     assert_eq!(listed.metadata()["ARROW:FLIGHT:SQL:REMARKS"], "what was paid");
     assert_eq!(listed.metadata()["ARROW:FLIGHT:SQL:TABLE_NAME"], "orders");
     assert_eq!(listed.metadata()["ARROW:FLIGHT:SQL:IS_READ_ONLY"], "1");
-    let temporary = table_field(&field, Profile::Compat, ["mesh", "temp", "notes"], None, true);
+    let temporary = types::table_field(&field, Profile::Compat, ["mesh", "temp", "notes"], None, true);
     assert_eq!(temporary.metadata()["ARROW:FLIGHT:SQL:IS_READ_ONLY"], "0");
 }
 

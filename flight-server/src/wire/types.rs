@@ -122,9 +122,12 @@ fn holds_hidden_nulls(data_type: &DataType) -> bool {
     matches!(data_type, DataType::Union(..) | DataType::Null)
 }
 
+/// Where a field says what its column means.
+pub(super) const REMARKS: &str = "ARROW:FLIGHT:SQL:REMARKS";
+
 /// Metadata about how a file stores a column, or about the product's table, which must not label an answer.
 fn is_storage_detail(key: &str) -> bool {
-    key.starts_with("PARQUET:") || key.starts_with("delta.") || key == "ARROW:FLIGHT:SQL:REMARKS"
+    key.starts_with("PARQUET:") || key.starts_with("delta.") || key == REMARKS
 }
 
 /// A column of an answer; `compat` adds what drivers ask of a column.
@@ -140,7 +143,7 @@ pub(super) fn result_field(field: &Field, profile: Profile) -> Field {
 ///
 /// - `place`: catalog, schema and table, as they are listed.
 /// - `is_writable`: whether statements may change the table.
-pub(crate) fn table_field(
+pub(super) fn table_field(
     field: &Field,
     profile: Profile,
     place: [&str; 3],

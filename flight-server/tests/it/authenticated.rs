@@ -6,12 +6,14 @@ use argon2::password_hash::{PasswordHasher, SaltString};
 use argon2::{Algorithm, Argon2, Params, Version};
 use arrow_flight::error::FlightError;
 use arrow_flight::flight_service_client::FlightServiceClient;
-use arrow_flight::{Action, Criteria, Empty, FlightDescriptor, HandshakeRequest, Ticket};
+use arrow_flight::{Action, BasicAuth, Criteria, Empty, FlightDescriptor, HandshakeRequest, Ticket};
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD};
 use meshweave_engine::identity::{StaticUsers, Users};
 use meshweave_engine::settings::Settings;
 use meshweave_flight_server::Options;
+use prost::Message as _;
+use tonic::metadata::MetadataValue;
 use tonic::{Code, Request, Status};
 
 use crate::mesh::Mesh;
@@ -104,6 +106,26 @@ async fn a_password_comes_in_in_every_form_that_drivers_send() {
     assert!(client.handshake("ada", "wrong").await.is_err());
     client.handshake("ada", "p:w").await.unwrap();
     assert_eq!(rows(&mut client, "SELECT count(*) FROM crm.customers").await, "2");
+}
+
+/// As clients log in that know Flight's older handshake only: with a message, and a header of its own from then on.
+#[tokio::test]
+async fn a_message_comes_in_as_well() {
+    let guarded = Guarded::start().await;
+    let mut raw: FlightServiceClient<_> = guarded.mesh.client().await.into_inner();
+    let sent = |password: &str| {
+        let payload = BasicAuth { username: "ada".into(), password: password.into() }.encode_to_vec().into();
+        futures::stream::iter([HandshakeRequest { protocol_version: 0, payload }])
+    };
+    assert_eq!(raw.handshake(sent("wrong")).await.unwrap_err().code(), Code::Unauthenticated);
+    let mut answer = raw.handshake(sent("p:w")).await.unwrap().into_inner();
+    let token = answer.message().await.unwrap().unwrap().payload;
+    for (token, comes_in) in [(token.as_ref(), true), (b"x".as_ref(), false), (b"".as_ref(), false)] {
+        let mut request = Request::new(Empty {});
+        request.metadata_mut().insert_bin("auth-token-bin", MetadataValue::from_bytes(token));
+        let asked = raw.list_actions(request).await.map(drop).map_err(|status| status.code());
+        assert_eq!(asked, if comes_in { Ok(()) } else { Err(Code::Unauthenticated) });
+    }
 }
 
 #[tokio::test]

@@ -155,7 +155,7 @@ async fn listed_actions_are_the_ones_there_are() {
     let server = Server::start().await;
     let mut raw = FlightServiceClient::new(server.channel().await);
     let listed: Vec<_> = raw.list_actions(Empty {}).await.unwrap().into_inner().try_collect().await.unwrap();
-    assert_eq!(listed.len(), 8);
+    assert_eq!(listed.len(), 9);
     for action in listed {
         let status =
             raw.do_action(Action { r#type: action.r#type, body: b"junk".as_slice().into() }).await.unwrap_err();

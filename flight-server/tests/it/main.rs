@@ -8,7 +8,9 @@
     reason = "what tests share fails by panicking, as the tests themselves do"
 )]
 
+mod ahead;
 mod authenticated;
+mod busy;
 mod cancel;
 mod commands;
 mod drain;
@@ -18,6 +20,8 @@ mod fuzz;
 mod mesh;
 mod metadata;
 mod prepared;
+mod readers;
+mod registering;
 mod schemas;
 mod sessions;
 mod small;

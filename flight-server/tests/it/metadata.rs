@@ -132,7 +132,7 @@ async fn keys_are_answered_with_no_rows_where_there_are_none() {
     assert_eq!(
         describe(&batch.schema()),
         "catalog_name: Utf8, db_schema_name: Utf8, table_name: Utf8 not null, column_name: Utf8 not null, \
-         key_name: Utf8, key_sequence: Int32 not null"
+         key_sequence: Int32 not null, key_name: Utf8"
     );
     let imported = client.get_imported_keys(CommandGetImportedKeys { catalog: None, db_schema: None, table: table() });
     let imported = imported.await.unwrap();

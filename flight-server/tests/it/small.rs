@@ -48,6 +48,10 @@ pub(crate) struct Probe {
     pub(crate) refuse: parking_lot::Mutex<Option<Failure>>,
     /// Whether planning takes for ever.
     pub(crate) hangs: AtomicBool,
+    /// Whether planning keeps its thread from anything else, as long as this is so.
+    pub(crate) blocks: AtomicBool,
+    /// Plans that keep their threads now.
+    pub(crate) blocked: AtomicUsize,
     /// Plans that took for ever and were given up.
     pub(crate) given_up: AtomicUsize,
     /// Every context that was planned with.
@@ -165,6 +169,13 @@ impl Backend for Small {
         if self.probe.hangs.load(Ordering::SeqCst) {
             let _given_up = GivenUp(Arc::clone(&self.probe));
             std::future::pending::<()>().await;
+        }
+        if self.probe.blocks.load(Ordering::SeqCst) {
+            self.probe.blocked.fetch_add(1, Ordering::SeqCst);
+            while self.probe.blocks.load(Ordering::SeqCst) {
+                std::thread::sleep(Duration::from_millis(1));
+            }
+            self.probe.blocked.fetch_sub(1, Ordering::SeqCst);
         }
         let pinned = pins.and_then(|v| v.products.get("shop.orders@1"));
         let version = match pinned {

@@ -31,30 +31,34 @@ final class Lifecycle {
     private static final int HEARD = 20;
 
     private final String url;
-    /** How many are opened and closed, one after the other. */
+    /** How many connections are opened and closed, one after the other. */
     private final int connections;
+    /** How many statements are run, one after the other. */
+    private final int statements;
     private final URI metrics;
     /** Where Linux tells what a process holds. */
     private final Path status;
     private final HttpClient http = HttpClient.newHttpClient();
 
-    private Lifecycle(String url, String metrics, String pid, int connections) {
+    private Lifecycle(String url, String metrics, String pid, int part) {
         this.url = url;
-        this.connections = connections;
+        this.connections = 1000 / part;
+        this.statements = 200 / part;
         this.metrics = URI.create(metrics);
         this.status = Path.of("/proc", pid, "status");
     }
 
-    static void run(Cases cases, String url, String metrics, String pid, int connections) {
-        Lifecycle life = new Lifecycle(url, metrics, pid, connections);
+    /** With {@code part} 10, what is done many times is done a tenth as often. */
+    static void run(Cases cases, String url, String metrics, String pid, int part) {
+        Lifecycle life = new Lifecycle(url, metrics, pid, part);
         for (String login : List.of("user=analyst&password=any", "token=anything")) {
             cases.run("connects with " + login, () -> life.connectWith(login));
         }
         cases.run("cancel from another thread, while rows come", life::cancelReading);
         cases.run("cancel from another thread, before a row comes", life::cancelWaiting);
         cases.run("closing a result set stops the statement", life::closeEarly);
-        cases.run("two hundred statements leave nothing behind", life::manyStatements);
-        cases.run(connections + " connections leave nothing behind", life::manyConnections);
+        cases.run(life.statements + " statements leave nothing behind", life::manyStatements);
+        cases.run(life.connections + " connections leave nothing behind", life::manyConnections);
         cases.run("setQueryTimeout", life::timeout);
     }
 
@@ -172,7 +176,7 @@ final class Lifecycle {
 
     private void manyStatements() throws Exception {
         try (Connection connection = connect()) {
-            for (int at = 0; at < 200; at++) {
+            for (int at = 0; at < statements; at++) {
                 try (Statement statement = connection.createStatement()) {
                     Cases.same(5, Rows.all(statement.executeQuery("SELECT r_name FROM reference.region")).size());
                 }

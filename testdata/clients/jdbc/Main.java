@@ -4,9 +4,10 @@ import java.util.logging.Level;
 import java.util.logging.Logger;
 
 /**
- * Runs the cases over one server: {@code java Main URL [METRICS PID CONNECTIONS]}.
+ * Runs the cases over one server: {@code java Main URL [METRICS PID whole|tenth]}.
  *
- * <p>With the address of the server's metrics, its process id and how many connections to open, everything; without them what depends on the machine's zone.
+ * <p>With the address of the server's metrics, its process id and how often to do what is done many times, everything; without them what
+ * depends on the machine's zone.
  */
 public final class Main {
     private static final Logger QUIET = Logger.getLogger("org.apache.arrow.driver.jdbc.shaded");
@@ -24,8 +25,9 @@ public final class Main {
             Metadata.run(cases, connection);
             TypesOfColumns.run(cases, connection);
             Statements.run(cases, connection);
-            Writes.run(cases, url);
-            Lifecycle.run(cases, url, arguments[1], arguments[2], Integer.parseInt(arguments[3]));
+            int part = arguments[3].equals("whole") ? 1 : 10;
+            Writes.run(cases, url, 1000 / part);
+            Lifecycle.run(cases, url, arguments[1], arguments[2], part);
         }
         cases.runExcept(16, "it leaks what it cannot bind", "the connection is closed", connection::close);
         System.exit(cases.sum() ? 0 : 1);

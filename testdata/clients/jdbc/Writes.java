@@ -11,16 +11,19 @@ import java.util.Map;
 /** The session: its writable schema {@code temp}, its catalog and its schema. Each case has a connection of its own. */
 final class Writes {
     private final String url;
+    /** Rows of a batch. */
+    private final long rows;
 
-    private Writes(String url) {
+    private Writes(String url, long rows) {
         this.url = url;
+        this.rows = rows;
     }
 
-    static void run(Cases cases, String url) {
-        Writes writes = new Writes(url);
+    static void run(Cases cases, String url, long rows) {
+        Writes writes = new Writes(url, rows);
         cases.run("temp: create, insert, read, drop", writes::createInsertDrop);
         cases.run("temp: executeUpdate with parameters", writes::updateWithParameters);
-        cases.run("temp: executeBatch", writes::batch);
+        cases.run("temp: executeBatch of " + rows + " rows", writes::batch);
         cases.run("temp: a table made of a query, joined with a product", writes::madeOfAQuery);
         cases.run("temp: another connection sees nothing of it", writes::isolation);
         cases.run("setCatalog", writes::catalog);
@@ -62,7 +65,7 @@ final class Writes {
         try (Connection connection = connect(); Statement statement = connection.createStatement()) {
             statement.executeUpdate("CREATE TABLE temp.batch (n BIGINT, t VARCHAR)");
             try (PreparedStatement insert = connection.prepareStatement("INSERT INTO temp.batch VALUES (?, ?)")) {
-                for (long at = 0; at < 1000; at++) {
+                for (long at = 0; at < rows; at++) {
                     insert.setLong(1, at);
                     insert.setString(2, "row " + at);
                     insert.addBatch();
@@ -71,9 +74,9 @@ final class Writes {
                 for (int count : insert.executeBatch()) {
                     total += count;
                 }
-                Cases.same(1000L, total, "rows");
+                Cases.same(rows, total, "rows");
             }
-            Cases.same(List.of(Map.of("rows", 1000L, "sum", 499500L)), Rows.all(statement.executeQuery("SELECT count(*) AS rows, sum(n) AS sum FROM temp.batch")));
+            Cases.same(List.of(Map.of("rows", rows, "sum", rows * (rows - 1) / 2)), Rows.all(statement.executeQuery("SELECT count(*) AS rows, sum(n) AS sum FROM temp.batch")));
         }
     }
 

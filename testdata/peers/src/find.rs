@@ -1,6 +1,6 @@
 //! Finds the programs that tests need, where `cargo xtask test` put them.
 //!
-//! Start reading at [`s3_program`], [`azurite`] and [`postgres_folder`].
+//! Start reading at [`s3_program`], [`flight_scenarios_program`], [`azurite`] and [`postgres_folder`].
 
 use std::path::PathBuf;
 
@@ -37,6 +37,19 @@ pub fn gcs_program() -> Result<PathBuf> {
                 "the GCS server \"fake-gcs-server\" is missing; run `cargo xtask test`, or install it with `{INSTALL_GCS}`"
             )
         }
+    }
+}
+
+/// The client that runs the scenarios of Arrow's integration tests, in the tests' environment only: it has no version of its own to
+/// tell another one by.
+///
+/// # Errors
+/// When it was not installed; the message names the command that does.
+pub fn flight_scenarios_program() -> Result<PathBuf> {
+    let program = test_environment().map(|folder| folder.join("bin/arrow-flight-integration-client"));
+    match program.filter(|program| program.is_file()) {
+        Some(program) => Ok(program),
+        None => bail!("arrow-flight-integration-client is missing in MESHWEAVE_TEST_ENV; run `cargo xtask test`"),
     }
 }
 

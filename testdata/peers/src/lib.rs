@@ -26,7 +26,7 @@ mod web;
 pub use azure::{AzureAccount, AzureServer};
 pub use damage::Damage;
 pub use dead::{Deaf, Refusing};
-pub use find::{azurite, gcs_program, postgres_folder, python, s3_program};
+pub use find::{azurite, flight_scenarios_program, gcs_program, postgres_folder, python, s3_program};
 pub use gcs::{GcsBucket, GcsServer, SERVICE_ACCOUNT};
 pub use metadata::MetadataServer;
 pub use postgres::{Database, PostgresServer};

@@ -1,6 +1,6 @@
 //! Java: its versions, the jars that Maven copies, and compiling our programs.
 //!
-//! Start reading at [`copied`].
+//! Start reading at [`jdbc`].
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -91,26 +91,41 @@ impl Jars {
     /// # Errors
     /// When they are not there.
     pub(super) fn tools(&self) -> Result<Vec<PathBuf>> {
-        let mut jars = Vec::new();
-        for entry in fs::read_dir(self.0.join("tools"))? {
-            jars.push(entry?.path());
-        }
-        jars.sort();
-        Ok(jars)
+        all_in(&self.0.join("tools"))
     }
 }
 
-/// Has Maven copy what `pom.xml` names, once per version of that file.
+/// Every file of a folder, by name.
+fn all_in(folder: &Path) -> Result<Vec<PathBuf>> {
+    let mut jars = fs::read_dir(folder)?.map(|entry| Ok(entry?.path())).collect::<Result<Vec<_>>>()?;
+    jars.sort();
+    Ok(jars)
+}
+
+/// The JDBC drivers and the tools over them.
 ///
 /// # Errors
 /// When Maven is missing, or cannot get them.
-pub(super) fn copied() -> Result<Jars> {
-    let pom = programs("jdbc").join("pom.xml");
+pub(super) fn jdbc() -> Result<Jars> {
+    copied("jdbc", "jars").map(Jars)
+}
+
+/// ADBC's driver for Java, and what it stands on.
+///
+/// # Errors
+/// As [`jdbc`].
+pub(super) fn adbc() -> Result<Vec<PathBuf>> {
+    all_in(&copied("adbc-java", "adbc-jars")?.join("driver"))
+}
+
+/// Has Maven copy what a client's `pom.xml` names into a folder, once per version of that file; gives the folder.
+fn copied(client: &str, into: &str) -> Result<PathBuf> {
+    let pom = programs(client).join("pom.xml");
     let wanted = fs::read_to_string(&pom).context("pom.xml")?;
-    let jars = folder().join("jars");
+    let jars = folder().join(into);
     let stamp = jars.join("installed.txt");
     if fs::read_to_string(&stamp).is_ok_and(|installed| installed == wanted) {
-        return Ok(Jars(jars));
+        return Ok(jars);
     }
     debian("Maven", &["maven"], || is_there("mvn"))?;
     println!("  copying jars into {}", jars.display());
@@ -125,7 +140,7 @@ pub(super) fn copied() -> Result<Jars> {
             .arg(format!("-Djars={}", jars.display())),
     )?;
     fs::write(stamp, wanted)?;
-    Ok(Jars(jars))
+    Ok(jars)
 }
 
 /// Compiles the Java files of a folder; a warning is an error.
