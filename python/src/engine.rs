@@ -227,9 +227,12 @@ impl Engine {
     fn flush(&self, py: Python<'_>) -> PyResult<()> {
         let open = self.open_now(py)?;
         let engine = Arc::clone(&open.mesh.engine);
-        let work =
-            async move { Result::<_, Error>::Ok(tokio::time::timeout(FORK_LIMIT, engine.flush()).await.is_ok()) };
-        wait(py, &open.threads, work)?.map(drop).map_err(|error| fault::raise(py, &error, None))
+        let work = async move {
+            // What takes longer is written in the parent, and may be in the child's way.
+            let _ = tokio::time::timeout(FORK_LIMIT, engine.flush()).await;
+            Result::<(), Error>::Ok(())
+        };
+        wait(py, &open.threads, work)?.map_err(|error| fault::raise(py, &error, None))
     }
 
     /// Stops what runs, and writes down what queries left to be written. A second call does nothing.
