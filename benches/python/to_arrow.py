@@ -5,7 +5,7 @@
     bench/bin/python benches/python/to_arrow.py --rows 10000000 --markdown
 
 Each engine has a process of its own, so that what it costs is its own: seconds by the wall clock, CPU seconds of all its threads,
-and the most memory that it held meanwhile, over what it held before. Every round asks each process once, in turn, and our own
+and the most memory that it held meanwhile, all told. Every round asks each process once, in turn, and our own
 twice: the ratio of the two ("A/A") says how much of a difference is noise. All read the same Parquet files into one table, and
 use every core.
 """
@@ -131,7 +131,7 @@ PACKAGES = ("meshweave", "datafusion", "duckdb", "pyarrow")
 
 
 def _memory(line: str) -> int:
-    """Give a line of this process's status, bytes: ``VmRSS`` now, ``VmHWM`` at most since it was last set back."""
+    """Give a line of this process's status, bytes: ``VmHWM`` is the most memory since it was last set back."""
     status = Path("/proc/self/status").read_text()
     return next(int(row.split()[1]) * 1024 for row in status.splitlines() if row.startswith(f"{line}:"))
 
@@ -142,10 +142,10 @@ def serve(engine: str, folder: Path, data: Path) -> None:
     for _ in sys.stdin:
         gc.collect()
         Path("/proc/self/clear_refs").write_text("5")
-        before, cpu, began = _memory("VmRSS"), time.process_time(), time.perf_counter()
+        cpu, began = time.process_time(), time.perf_counter()
         table = read()
         took = {"seconds": time.perf_counter() - began, "cpu": time.process_time() - cpu}
-        took["memory"] = (_memory("VmHWM") - before) / (1 << 20)
+        took["memory"] = _memory("VmHWM") / (1 << 20)
         rows, size = table.num_rows, table.nbytes / (1 << 20)
         del table
         print(json.dumps({**took, "rows": rows, "table": size}), flush=True)
@@ -179,6 +179,7 @@ class Engine:
             "min_seconds": round(min(seconds), 4),
             "median_seconds": round(statistics.median(seconds), 4),
             "cpu_seconds": round(statistics.median(cpu), 4),
+            "table_mib": round(self.rounds[0]["table"], 1),
             "peak_mib": round(max(turn["memory"] for turn in self.rounds), 1),
         }
 
@@ -231,7 +232,8 @@ def markdown(result: dict[str, Any]) -> str:
         "",
         f"`to_arrow` of {result['rows']:,} rows and four columns from {FILES} Parquet files into one `pyarrow.Table`"
         f" ({result['rounds']} rounds, {result['cores']} cores, {versions}). Seconds by the wall clock, CPU seconds of"
-        " all threads (median), and the most memory over what the process held before. A/A is the first process of"
+        " all threads (median), and the most memory that the process held"
+        f" (the table has {result['engines']['meshweave']['table_mib']:.0f} MiB). A/A is the first process of"
         " Meshweave over a second one: what is nearer to 1 than this is noise.",
         "",
         "| engine | min s | median s | CPU s | peak MiB | Meshweave's median over it | CPU over it |",

@@ -121,7 +121,7 @@ pub async fn rows(settings: &Settings, ctx: &QueryContext, offered: &Offered<'_>
 
 /// The file as a port of its own: below its folder, and nowhere else.
 fn port(settings: &Settings, offered: &Offered<'_>) -> Result<Port> {
-    let unreadable = |error: std::io::Error| unreadable(offered.file, error);
+    let unreadable = |error: std::io::Error| unreadable(offered.file, &error);
     let file = offered.file.canonicalize().map_err(unreadable)?;
     if !file.is_file() {
         return Err(unreadable(std::io::Error::other("it is not a file")));
@@ -173,7 +173,7 @@ fn nothing_left_out(ctx: &QueryContext, product: String) -> Option<Result<Record
 }
 
 fn arrow_rows(file: &FilePath) -> Result<SendableRecordBatchStream> {
-    let (schema, batches) = arrow_batches(file).map_err(|error| not_arrow(file, error))?;
+    let (schema, batches) = arrow_batches(file).map_err(|error| not_arrow(file, &error))?;
     let mut builder = RecordBatchReceiverStreamBuilder::new(schema, READ_AHEAD);
     let sender = builder.tx();
     builder.spawn_blocking(move || {
@@ -204,7 +204,7 @@ fn arrow_batches(file: &FilePath) -> Result<(SchemaRef, Batches), arrow::error::
     Ok((reader.schema(), Box::new(reader)))
 }
 
-fn not_arrow(file: &FilePath, error: arrow::error::ArrowError) -> Error {
+fn not_arrow(file: &FilePath, error: &arrow::error::ArrowError) -> Error {
     match error {
         arrow::error::ArrowError::IoError(_, error) if error.kind() != std::io::ErrorKind::UnexpectedEof => {
             unreadable(file, error)
@@ -216,7 +216,7 @@ fn not_arrow(file: &FilePath, error: arrow::error::ArrowError) -> Error {
     }
 }
 
-fn unreadable(file: &FilePath, error: std::io::Error) -> Error {
+fn unreadable(file: &FilePath, error: &std::io::Error) -> Error {
     Error::invalid_query_hint(format!("{} cannot be read: {error}", file.display()), "Name a file with rows.")
 }
 

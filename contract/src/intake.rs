@@ -65,7 +65,7 @@ mod tests {
 
     use super::*;
 
-    fn port(kind: Option<&str>, custom: Value) -> InputPort {
+    fn port(kind: Option<&str>, custom: &Value) -> InputPort {
         let custom = custom.as_object().unwrap().clone().into_iter().collect();
         InputPort { name: "in".to_owned(), kind: kind.map(str::to_owned), custom }
     }
@@ -80,7 +80,7 @@ mod tests {
             (Some("ingestion"), false),
             (None, false),
         ] {
-            assert_eq!(port(kind, json!({})).takes_rows(), expected, "{kind:?}");
+            assert_eq!(port(kind, &json!({})).takes_rows(), expected, "{kind:?}");
         }
     }
 
@@ -95,7 +95,7 @@ mod tests {
             (json!({ "customProperties": [{ "property": "writers", "value": ["shop"] }] }), vec!["shop"]),
             (json!({ "customProperties": [{ "property": "readers", "value": ["shop"] }] }), vec![]),
         ] {
-            assert_eq!(port(Some("ingest"), custom.clone()).writers(), expected, "{custom}");
+            assert_eq!(port(Some("ingest"), &custom).writers(), expected, "{custom}");
         }
     }
 

@@ -159,6 +159,14 @@ impl Planned {
         self.runnable.scan_bytes
     }
 
+    /// Whether it may still be run instead of planning the statement again: it reads pinned versions only, the catalog is the one that
+    /// it was planned over, and the policy decides as it did then.
+    ///
+    /// - `snapshot`: the catalog as it is now.
+    pub fn still_holds(&self, snapshot: &Arc<CatalogSnapshot>) -> bool {
+        self.runnable.ground.as_ref().is_some_and(|ground| ground.holds(snapshot, &self.runnable.ctx))
+    }
+
     /// What each scan was given, in planning order.
     pub fn scans(&self) -> Vec<ScanReport> {
         self.runnable.ctx.scans.reports()

@@ -269,6 +269,9 @@ pub struct Limits {
     pub reader_pause: Timeout,
     /// Answers that may have lent their places; one more keeps its place while its reader pauses. They keep the memory they hold.
     pub paused_queries: usize,
+    /// Plans that wait for the fetch which follows when a driver has asked for a statement: it is planned once then, not twice. Each waits
+    /// two seconds at most. 0: none.
+    pub plans_ahead: usize,
     /// Time one statement may take from its arrival to its last row (`5m`).
     pub statement_timeout: Timeout,
     /// Time that running answers get to end when a server is asked to stop; what runs longer is cancelled.
@@ -316,6 +319,7 @@ impl Default for Limits {
             queued_per_principal: 128,
             reader_pause: Timeout(Duration::from_millis(50)),
             paused_queries: 256,
+            plans_ahead: 64,
             result_rows: None,
             result_bytes: None,
             scanned_bytes: None,

@@ -120,6 +120,12 @@ pub trait Plan: Send + Sync {
         0
     }
 
+    /// Whether it may still be run instead of planning the statement again, over the catalog as it is now.
+    fn still_holds(&self, catalog: &Arc<CatalogSnapshot>) -> bool {
+        let _ = catalog;
+        false
+    }
+
     /// Starts the work; dropping the answer stops it.
     ///
     /// # Errors
@@ -206,6 +212,10 @@ impl Plan for Planned {
 
     fn scan_bytes(&self) -> u64 {
         Self::scan_bytes(self)
+    }
+
+    fn still_holds(&self, catalog: &Arc<CatalogSnapshot>) -> bool {
+        Self::still_holds(self, catalog)
     }
 
     async fn run(self: Box<Self>) -> Result<Answer> {

@@ -12,6 +12,7 @@
 //! Start reading at [`serve`].
 
 mod actions;
+mod ahead;
 mod backend;
 mod caller;
 mod catalog;

@@ -35,6 +35,8 @@ pub struct Options {
     pub plaintext: bool,
     /// Largest contract that is taken to be registered, bytes; none: nothing is registered over the wire.
     pub register: Option<usize>,
+    /// Plans that wait for the DoGet that follows their GetFlightInfo; 0: every statement is planned again then.
+    pub plans_ahead: usize,
     /// Largest message that is accepted, bytes; drivers send batches unsplit.
     pub max_request_bytes: usize,
     /// Parameter rows that one prepared statement may hold, bytes as Arrow IPC.
@@ -91,6 +93,7 @@ impl Options {
             sessions: SessionLimits::default(),
             plaintext: false,
             register: None,
+            plans_ahead: 64,
             max_request_bytes: 64 << 20,
             max_parameter_bytes: 2 << 20,
             target_message_bytes: 2 << 20,

@@ -13,6 +13,7 @@ use tonic_health::ServingStatus;
 use tonic_health::server::{HealthReporter, health_reporter};
 use tracing::{Span, info, info_span, warn};
 
+use crate::ahead::Ahead;
 use crate::backend::Backend;
 use crate::gate::Gate;
 use crate::identity::Identity;
@@ -62,7 +63,8 @@ impl FlightServer {
         let sessions = Arc::new(Sessions::new(options.sessions, backend.temp_schema()));
         let (stop, running) = (CancellationToken::new(), Running::default());
         let protocol = Arc::new(FlightSql);
-        Ok(Self { service: Service { backend, protocol, options, identity, stop, gate, sessions, running } })
+        let ahead = Ahead::new(options.plans_ahead, backend.statement_timeout());
+        Ok(Self { service: Service { backend, protocol, options, identity, stop, gate, sessions, running, ahead } })
     }
 
     /// The same, answering otherwise.

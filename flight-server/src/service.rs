@@ -25,6 +25,7 @@ use tonic::metadata::{MetadataMap, MetadataValue};
 use tonic::{Request, Response, Status, Streaming};
 use uuid::Uuid;
 
+use crate::ahead::Ahead;
 use crate::backend::Backend;
 use crate::caller::Caller;
 use crate::encode::Encoder;
@@ -55,6 +56,7 @@ pub(crate) struct Service {
     pub(crate) gate: Gate,
     pub(crate) sessions: Arc<Sessions>,
     pub(crate) running: Running,
+    pub(crate) ahead: Ahead,
 }
 
 impl Service {

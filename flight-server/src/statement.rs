@@ -3,7 +3,8 @@
 //! In: SQL text with or without parameters. Out: a schema, a [`FlightInfo`] with one ticket, or the rows.
 //! Holds always:
 //! - GetFlightInfo runs nothing: it plans, pins one version of every product, and puts them into the ticket;
-//! - DoGet plans again with those versions, so that the policy of that moment counts, and answers with the announced schema or not at all;
+//! - DoGet runs what was planned a moment ago if the policy and the catalog are as they were, and else plans again with those versions,
+//!   so that the policy of that moment counts; it answers with the announced schema or not at all;
 //! - what writes is run once, in DoGet or in DoPut, however often its ticket is shown;
 //! - one endpoint: drivers read one, and rows keep their order.
 //!
@@ -120,12 +121,12 @@ impl Sql {
         }
     }
 
-    /// Plans with the first parameter row.
-    async fn announce(&self, service: &Service, ctx: &QueryContext) -> Outcome<Announced> {
+    /// Plans with the first parameter row; gives the plan too, which is that of the whole answer when there is one row.
+    async fn announce(&self, service: &Service, ctx: &QueryContext) -> Outcome<(Announced, Box<dyn Plan>)> {
         let statement = Statement { sql: self.text.clone(), parameters: self.bound.sample()? };
         let plan = ctx.bounded(service.backend.plan(ctx, &statement, self.pins.as_deref())).await?;
         let wire = self.wire(service, &plan.schema(), self.bound.rows()?.len());
-        Ok(Announced { wire, versions: plan.versions(), writes: plan.writes() })
+        Ok((Announced { wire, versions: plan.versions(), writes: plan.writes() }, plan))
     }
 
     /// The wire schema of a plan; for several parameter rows, whose plans may differ in it, every column may hold nulls.
@@ -137,7 +138,7 @@ impl Sql {
     /// The columns of the answer.
     pub(crate) async fn schema(&self, service: &Service, ctx: &QueryContext) -> Outcome<WireSchema> {
         if !self.bound.is_absent() {
-            return Ok(self.announce(service, ctx).await?.wire);
+            return Ok(self.announce(service, ctx).await?.0.wire);
         }
         let told = ctx.bounded(service.backend.describe(ctx, &self.text)).await?;
         Ok(service.protocol.columns(&told.schema, self.profile))
@@ -150,7 +151,7 @@ impl Sql {
         ctx: &QueryContext,
         descriptor: FlightDescriptor,
     ) -> Outcome<FlightInfo> {
-        let announced = self.announce(service, ctx).await?;
+        let (announced, plan) = self.announce(service, ctx).await?;
         let writing = |e| Fault::internal("writing a ticket", &e);
         let envelope = Envelope {
             versions: serde_json::to_string(&announced.versions).map_err(writing)?,
@@ -171,6 +172,9 @@ impl Sql {
         // Until then the rows can be fetched, again and again; what writes is run once.
         let expires = (!announced.writes).then(|| moment(expires));
         info.endpoint.iter_mut().for_each(|endpoint| endpoint.expiration_time = expires);
+        if self.bound.rows()?.len() == 1 {
+            service.ahead.keep(ctx, plan, &service.backend.catalog());
+        }
         Ok(info.with_app_metadata(metadata.to_string()))
     }
 }
@@ -205,15 +209,24 @@ pub(crate) async fn fetch(service: &Service, caller: &Caller, sealed: &[u8]) -> 
     Ok((id, messages))
 }
 
-/// Plans the first row with the ticket's versions, checks that its columns are the announced ones, and starts it.
+/// Takes the plan of the first row from GetFlightInfo, or plans with the ticket's versions; checks that its columns are the announced
+/// ones, and starts it.
 async fn run(service: &Service, caller: &Caller, mut ctx: QueryContext, envelope: &Envelope) -> Outcome<Messages> {
+    let (ahead, planned) = match service.ahead.take(&ctx, &service.backend.catalog()) {
+        Some((planned_with, plan)) => (Some(plan), planned_with),
+        None => (None, ctx),
+    };
+    ctx = planned;
     let inside = service.running.enter(&ctx)?;
     let sql = Sql::from_envelope(service, envelope, &mut ctx)?;
     let pins = envelope.pins()?.unwrap_or_default();
     let mut waiting = VecDeque::from(sql.bound.rows()?);
     let rows = waiting.len();
     waiting.pop_front();
-    let plan = sql.plan(service, &mut ctx, sql.bound.sample()?, Some(&pins)).await?;
+    let plan = match ahead {
+        Some(plan) => plan,
+        None => sql.plan(service, &mut ctx, sql.bound.sample()?, Some(&pins)).await?,
+    };
     let wire = sql.wire(service, &plan.schema(), rows);
     if wire.fingerprint()? != envelope.schema || plan.writes() != envelope.writes {
         return Err(Fault::stale("the columns of the answer have changed since the statement was planned")

@@ -101,7 +101,7 @@ const FAMILIES: &[Family] = &[
         name: "meshweave_query_planning_seconds",
         shape: Shape::Histogram,
         labels: &[],
-        help: "Time that planning took: names, policy, pinned versions, the plan. A driver's query is planned twice, when it is announced and when it is fetched.",
+        help: "Time that planning took: names, policy, pinned versions, the plan. A driver's query is planned when it is announced, and once more when it is fetched if that plan holds no longer.",
         read: |engine| Reading::Times(engine.metrics().planning.read()),
     },
     Family {

@@ -34,7 +34,7 @@ struct Arguments {
 enum Habit {
     /// Everything a change must keep: format, lints, tests of every crate, real drivers, the book.
     Test(suites::Choice),
-    /// The same with large counts: property tests and fuzzing a hundred times as long.
+    /// The same with large counts: spoiled contracts, messages and their sizes, and random statements, up to a hundred times as many.
     Nightly(suites::Choice),
     /// Benchmarks against plain DataFusion, DuckDB and Polars on the same files, in release.
     Bench(bench::Choice),

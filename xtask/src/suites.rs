@@ -27,7 +27,7 @@ pub(crate) struct Choice {
 /// Spoiled messages that Flight SQL is sent in a night.
 const NIGHTLY_INPUTS: &str = "1000000";
 
-/// How long property tests and fuzzing go on.
+/// How long random cases go on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Depth {
     /// A share that fits every change.

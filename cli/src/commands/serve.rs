@@ -112,6 +112,7 @@ fn options(session: &Session, settings: &Settings, is_traced: bool) -> Options {
         per_principal: settings.sessions.per_principal,
         idle: settings.sessions.idle.0,
     };
+    options.plans_ahead = settings.limits.plans_ahead;
     options.handshakes = settings.listen.handshakes;
     options.handshake_timeout = settings.listen.handshake_timeout.0;
     options.drain = settings.limits.drain_timeout.0;

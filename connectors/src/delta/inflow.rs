@@ -24,7 +24,6 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinSet;
 
 use super::commit::{self, Base, Outcome};
-use super::failure;
 use super::intake;
 use super::snapshots::Snapshots;
 use super::storable::Columns;
@@ -190,7 +189,9 @@ impl Worker {
 
     async fn commit(&mut self) -> Result<Landed> {
         self.seal().await?;
-        for attempt in 1.. {
+        let mut attempt = 0;
+        loop {
+            attempt += 1;
             let notes = self.notes.clone();
             match commit::append(&self.base, self.place.folder.log_store(), &self.adds, notes).await {
                 Outcome::Landed(version) => {
@@ -208,7 +209,6 @@ impl Worker {
                 Outcome::Refused(error) => self.look_again(error).await?,
             }
         }
-        Err(failure::of_table(&self.place.folder, DeltaTableError::generic("no commit was tried")))
     }
 
     fn landed(&self, version: u64) -> Result<Landed> {

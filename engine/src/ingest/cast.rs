@@ -132,6 +132,7 @@ mod tests {
 
     use super::*;
 
+    #[expect(clippy::needless_pass_by_value, reason = "cases read better")]
     fn check(values: ArrayRef, to: &DataType, unfit: &[usize]) {
         assert!(may_fit(values.data_type(), to), "{} as {to}", values.data_type());
         let fitted = fit(&values, to).unwrap();

@@ -41,7 +41,7 @@ impl Check {
     /// # Errors
     /// [`Failure::RowsRefused`] with everything that is wrong with the columns; [`Failure::TakesNoRows`] for a rule that cannot be
     /// checked here.
-    pub(super) fn new(target: &Target, rows: &Schema, room: MemoryReservation) -> Result<Self> {
+    pub(super) fn new(target: &Target, rows: &Schema, room: &MemoryReservation) -> Result<Self> {
         let product = target.port.product.name.to_string();
         let promised = target.port.schema.clone().unwrap_or_else(|| Arc::new(Schema::empty()));
         let places =
@@ -52,7 +52,7 @@ impl Check {
             hint: "Register a version of the contract whose rules can be checked.".to_owned(),
         };
         let rules = rules::of(&target.columns, &target.quality, &promised).map_err(impossible)?;
-        let keys = keys::of(&target.columns, &target.quality, &promised, &room).map_err(impossible)?;
+        let keys = keys::of(&target.columns, &target.quality, &promised, room).map_err(impossible)?;
         let stored = Arc::clone(&promised);
         Ok(Self { product, promised, stored, places, rules, keys, findings: Findings::default(), rows: 0 })
     }

@@ -1,8 +1,8 @@
 //! Rows that clients send into a product, through an input port that takes them.
 //!
 //! In: the name of a product's table and a stream of rows. Out: how many rows the table has more, and the version that has them.
-//! The way: [`target`] (which table, and whether it takes rows at all), [`columns`] (by name), [`cast`] (without loss), [`rules`] and
-//! [`keys`] (what the contract says of each row), then the connector's [`Intake`](crate::connect::Intake).
+//! The way: `target` (which table, and whether it takes rows at all), `columns` (by name), `cast` (without loss), `rules` and
+//! `keys` (what the contract says of each row), then the connector's [`Intake`](crate::connect::Intake).
 //! Holds always:
 //! - the policy decides before anything else is said of a product, and no storage is touched before that;
 //! - all rows or none: one that breaks its contract, an error on the way, a caller who goes away, and nothing is added;
@@ -19,7 +19,7 @@ mod rules;
 mod target;
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use arrow::datatypes::{Schema, SchemaRef};
 use datafusion::execution::SendableRecordBatchStream;
@@ -38,6 +38,9 @@ use crate::temp::IngestMode;
 use crate::version::{Version, VersionVector};
 use check::Check;
 use target::Target;
+
+/// How long a caller waits until what was written is gone.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Which table of which product rows are for, as a door was told.
 #[derive(Debug, Clone)]
@@ -108,7 +111,7 @@ impl Engine {
         recorder: &mut Recorder,
     ) -> Result<Taken> {
         let target = Target::find(self, ctx, offer)?;
-        let mut check = Check::new(&target, &rows.schema(), self.reservation("keys of rows that come in"))?;
+        let mut check = Check::new(&target, &rows.schema(), &self.reservation("keys of rows that come in"))?;
         recorder.runs(&VersionVector::default());
         let arrived = Instant::now();
         let _place = self.runtime.admission.enter(ctx).await?;
@@ -124,7 +127,7 @@ impl Engine {
             (Ok(()), Some(inflow)) if check.rows() > 0 => inflow,
             (poured, inflow) => {
                 if let Some(inflow) = inflow {
-                    inflow.abandon().await;
+                    abandon(inflow).await;
                 }
                 return poured.map(|()| Taken { key, rows: 0, version: None, files: 0, bytes: 0 });
             }
@@ -155,7 +158,7 @@ async fn pour(
             (Some(_), _) => {}
             (None, _) => {
                 if let Some(open) = inflow.take() {
-                    open.abandon().await;
+                    abandon(open).await;
                 }
             }
         }
@@ -164,6 +167,13 @@ async fn pour(
     match inflow {
         Some(open) => open.seal().await,
         None => Ok(()),
+    }
+}
+
+/// Takes back what was written. A store that does not answer is not waited for: whoever writes goes on by itself.
+async fn abandon(inflow: Box<dyn Inflow>) {
+    if tokio::time::timeout(PATIENCE, inflow.abandon()).await.is_err() {
+        tracing::warn!("files of rows that are not taken are still being removed");
     }
 }
 

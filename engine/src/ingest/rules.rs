@@ -272,6 +272,7 @@ mod tests {
 
     use super::*;
 
+    #[expect(clippy::needless_pass_by_value, reason = "cases read better")]
     fn check(values: ArrayRef, column: Column, expected: &[(&str, &[usize])]) {
         let schema = Schema::new(vec![Field::new(&column.name, values.data_type().clone(), true)]);
         let rules = of(&[column], &[], &schema).unwrap();

@@ -84,6 +84,8 @@ pub(crate) struct Recorder {
     usage: Arc<Usage>,
     drift: Arc<DriftLog>,
     since: Instant,
+    /// How long planning took.
+    planning: Duration,
     record: QueryRecord,
     /// Whether there is something to tell: it ran, or it failed.
     told: bool,
@@ -121,6 +123,7 @@ impl Recorder {
             usage: Arc::clone(&ctx.usage),
             drift,
             since: Instant::now(),
+            planning: Duration::ZERO,
             record,
             told: false,
             live: None,
@@ -143,8 +146,9 @@ impl Recorder {
     }
 
     /// Planning has ended.
-    pub(crate) fn planned(&self) {
-        self.log.metrics().planning.observe(self.since.elapsed());
+    pub(crate) fn planned(&mut self) {
+        self.planning = self.since.elapsed();
+        self.log.metrics().planning.observe(self.planning);
     }
 
     /// It was given a place, after it had waited this long.
@@ -154,8 +158,9 @@ impl Recorder {
         self.running = Some(metrics.running.hold());
     }
 
-    /// It is about to run, over these versions.
+    /// It is about to run, over these versions. Time in which nobody wanted it to run is not its own.
     pub(crate) fn runs(&mut self, versions: &VersionVector) {
+        self.since = Instant::now().checked_sub(self.planning).unwrap_or(self.since);
         self.record.versions = versions.clone();
         self.told = true;
         let query = LiveQuery { record: self.record.clone(), since: self.since, usage: Arc::clone(&self.usage) };

@@ -13,6 +13,7 @@ mod analyze;
 mod columns;
 mod decide;
 mod explain;
+mod ground;
 mod names;
 mod parameters;
 mod parse;
@@ -48,6 +49,7 @@ use crate::version::VersionVector;
 use analyze::Watched;
 pub(crate) use analyze::{Measured, spilled};
 pub(crate) use decide::Decisions;
+pub(crate) use ground::Ground;
 use names::{Resolution, Resolver, Scope, Target};
 use parse::{Listing, Request};
 pub(crate) use pin::port_of;
@@ -94,6 +96,7 @@ async fn planned(
     let snapshot = engine.snapshot();
     let mut resolution = resolve(engine, ctx, &snapshot, &statement.sql)?;
     let pinner = pin::Pinner { ctx, connectors: &engine.connectors, state: &engine.state, pins };
+    let ground = Ground::of(&resolution, &snapshot, &engine.policy, ctx);
     let reports_before = ctx.scans.reports().len();
     let products: Arc<[String]> = resolution.wanted.iter().map(|wanted| wanted.entry.id().name.to_string()).collect();
     Span::current().record("products", products.join(", "));
@@ -137,7 +140,7 @@ async fn planned(
     let task = engine.runtime.template.task(&state, pinned.stores, &ctx.usage);
     let versions = pinned.versions;
     let ctx = ctx.clone();
-    let runnable = Runnable { ctx, schema, plan, task, versions, head, scan_bytes, limits, products, change };
+    let runnable = Runnable { ctx, schema, plan, task, versions, head, scan_bytes, limits, products, change, ground };
     Ok((runnable, rows))
 }
 

@@ -30,6 +30,7 @@ use crate::context::QueryContext;
 use crate::engine::Answer;
 use crate::error::{Error, Result};
 use crate::observe::record::Recorder;
+use crate::plan::Ground;
 use crate::settings::Settings;
 use crate::temp::Change;
 use crate::version::VersionVector;
@@ -99,6 +100,8 @@ pub(crate) struct Runnable {
     pub(crate) products: Arc<[String]>,
     /// What is done with the rows, instead of giving them.
     pub(crate) change: Option<Change>,
+    /// What it stands on; none: it is run at once or not at all.
+    pub(crate) ground: Option<Ground>,
 }
 
 /// Waits for a place and starts the work.

@@ -12,6 +12,13 @@ use super::*;
 
 mod random;
 
+/// So many cases, or as many times more as the night has time for.
+#[expect(clippy::disallowed_methods, reason = "how much is tested is the environment's to say")]
+fn cases(usual: u32) -> ProptestConfig {
+    let share = std::env::var("MESHWEAVE_TEST_SHARE").ok().and_then(|text| text.parse().ok()).unwrap_or(1_u32);
+    ProptestConfig::with_cases(usual.saturating_mul(share.max(1)))
+}
+
 fn encode(batch: &RecordBatch, target: usize, limit: usize) -> Outcome<Vec<FlightData>> {
     let mut encoder = Encoder::new((target, limit));
     let mut out = vec![encoder.schema(batch.schema_ref())];
@@ -103,7 +110,7 @@ fn skewed() -> impl Strategy<Value = Vec<usize>> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(64))]
+    #![proptest_config(cases(64))]
 
     #[test]
     fn no_message_is_too_large(lengths in skewed(), cut in (0_usize..=100, 0_usize..=100)) {

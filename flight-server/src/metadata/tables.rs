@@ -58,7 +58,7 @@ pub(super) fn schemas(listing: &Listing, command: &CommandGetDbSchemas) -> Outco
 /// Tables whose names match the patterns and whose kind was asked for, with or without their columns; some at a time, made when they
 /// are asked for, so that a mesh of any size is listed in bounded memory.
 pub(super) fn tables(listing: Listing, command: CommandGetTables, profile: Profile) -> Batches {
-    let Listing { catalog, schemas, mut tables } = listing;
+    let Listing { catalog, mut tables, .. } = listing;
     let (schema_pattern, table_pattern) = (command.db_schema_filter_pattern, command.table_name_filter_pattern);
     let types = &command.table_types;
     tables.retain(|table| {
@@ -67,7 +67,6 @@ pub(super) fn tables(listing: Listing, command: CommandGetTables, profile: Profi
             && table_pattern.as_ref().is_none_or(|p| like(&table.name, p))
             && (types.is_empty() || types.iter().any(|word| table.kind.is_called(word)))
     });
-    drop(schemas);
     let include_schema = command.include_schema;
     let mut tables = tables.into_iter();
     Box::new(std::iter::from_fn(move || {

@@ -8,6 +8,7 @@
     reason = "what tests share fails by panicking, as the tests themselves do"
 )]
 
+mod ahead;
 mod authenticated;
 mod busy;
 mod cancel;

@@ -18,7 +18,7 @@ use async_trait::async_trait;
 use datafusion::catalog::MemTable;
 use meshweave_engine::catalog::Catalog;
 use meshweave_engine::connect::{AsOf, Capabilities, Connector, Connectors, Observed, Opened, Pinned, Port};
-use meshweave_engine::policy::AccessBlockPolicy;
+use meshweave_engine::policy::{AccessBlockPolicy, PolicyEngine};
 use meshweave_engine::settings::Settings;
 use meshweave_engine::version::Version;
 use meshweave_engine::{Engine, Failure, Parts, Principal, QueryContext, Result};
@@ -28,7 +28,7 @@ use tokio::task::JoinSet;
 use tonic::Code;
 use tonic::transport::Channel;
 
-use crate::small::{Client, fetch, rows, show};
+use crate::small::{Client, ada, fetch, rows, show};
 
 /// Tables in memory; every pin has the number of the moment.
 #[derive(Debug, Default)]
@@ -171,20 +171,25 @@ impl Mesh {
         Self::serving(settings, Options::new(principal)).await
     }
 
+    /// Who may read is decided by `policy`.
+    pub(crate) async fn deciding(policy: Arc<dyn PolicyEngine>) -> Self {
+        Self::whole(Settings::default(), Options::new(ada()), policy).await
+    }
+
     /// The same with options of the server.
     pub(crate) async fn serving(settings: Settings, options: Options) -> Self {
+        Self::whole(settings, options, Arc::new(AccessBlockPolicy)).await
+    }
+
+    async fn whole(settings: Settings, options: Options, policy: Arc<dyn PolicyEngine>) -> Self {
         let folder = tempfile::tempdir().unwrap();
         mesh(folder.path());
         let memory = Arc::new(Memory::default());
         let catalog = Catalog::open(folder.path(), &settings).await.unwrap();
         assert_eq!(catalog.snapshot().problems, []);
         let connector: Arc<dyn Connector> = Arc::clone(&memory) as Arc<dyn Connector>;
-        let parts = Parts {
-            mesh: folder.path().to_owned(),
-            settings,
-            connectors: Connectors::new([connector]),
-            policy: Arc::new(AccessBlockPolicy),
-        };
+        let parts =
+            Parts { mesh: folder.path().to_owned(), settings, connectors: Connectors::new([connector]), policy };
         let engine = Engine::with_catalog(parts, catalog).await.unwrap();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = format!("http://{}", listener.local_addr().unwrap());

@@ -62,9 +62,9 @@ pub(crate) fn run(served: &Served) -> Result<usize> {
     }
     for zone in ZONES {
         let (java, path) = (&lts, path(NEWEST));
-        jobs.push(Box::new(move |server| run_program(java.command(zone, &path).arg("Main").arg(&server.jdbc()))));
+        jobs.push(Box::new(move |server| run_program(java.command(zone, &path).arg("Main").arg(server.jdbc()))));
     }
-    jobs.push(Box::new(|server| run_program(lts.command("UTC", &tools).arg("Walk").arg(&server.jdbc()))));
+    jobs.push(Box::new(|server| run_program(lts.command("UTC", &tools).arg("Walk").arg(server.jdbc()))));
     jobs.push(Box::new(|server| run_program(guarded.tell(lts.command("UTC", &adbc).args(["Adbc", &server.uri])))));
     jobs.push(Box::new(|server| sqlline(server, &lts, &tools, built.path())));
     lanes::run(&served.both()?, jobs)

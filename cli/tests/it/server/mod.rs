@@ -4,6 +4,7 @@
 
 mod authenticated;
 mod drain;
+mod killed;
 mod packaged;
 mod tls;
 mod traces;
