@@ -108,7 +108,7 @@ impl Engine {
         let principal = principal.map(Principal::parse).transpose().map_err(PyValueError::new_err)?;
         let options = Options { mesh, settings, allow_local, principal };
         let threads = Threads::start().map_err(PyOSError::new_err)?;
-        let opening = async move { Mesh::open(&options).await };
+        let opening = async move { Box::pin(Mesh::open(&options)).await };
         let mesh = wait(py, &threads, opening)?.map_err(|error| fault::raise(py, &error, None))?;
         let cancel = CancellationToken::new();
         let mut follow = JoinSet::new();
