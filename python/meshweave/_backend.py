@@ -159,6 +159,10 @@ class Backend(Protocol):
         """Take a frame's rows into ``temp.name``, in place of what was there; give their number."""
         ...
 
+    def settle(self) -> None:
+        """Wait until what ended queries left behind is done, so that the process can be forked."""
+        ...
+
     def close(self) -> None:
         """Stop what runs."""
         ...

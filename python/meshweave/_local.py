@@ -121,6 +121,10 @@ class LocalBackend:
         """Bytes that all queries hold now."""
         return self._engine.reserved_bytes
 
+    def settle(self) -> None:
+        """Wait until the query log is written: SQLite would stay locked in the child."""
+        self._engine.flush()
+
     def close(self) -> None:
         """Stop what runs, and write down what is left to be written."""
         self._engine.close()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import atexit
 import json
+import os
 import weakref
 from collections.abc import Iterator, Mapping, Sequence
 from os import PathLike, fspath
@@ -267,6 +268,19 @@ def _means(typed: str, version: str) -> bool:
 def last() -> Mesh | None:
     """Give the mesh that was opened last and is still there."""
     return None if _last is None else _last()
+
+
+def _settle_all() -> None:
+    """Let every mesh come to rest before a fork."""
+    for mesh in list(_open):
+        try:
+            mesh._backend.settle()
+        except errors.Error:
+            continue
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(before=_settle_all)
 
 
 @atexit.register

@@ -62,6 +62,9 @@ class Engine:
     def running(self) -> int:
         """Queries that run now."""
 
+    def flush(self) -> None:
+        """Wait until what queries left to be written is written."""
+
     def close(self) -> None:
         """Stop what runs, and write down what is left to be written."""
 

@@ -345,6 +345,9 @@ class RemoteBackend:
             stop.set()
             raise
 
+    def settle(self) -> None:
+        """Nothing to do: the server writes its own log."""
+
     def close(self) -> None:
         """Close the connection; what it reads ends."""
         try:

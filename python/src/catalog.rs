@@ -91,7 +91,7 @@ type Document = (String, Vec<u8>);
 /// The contract files under `paths`, and those beside them that they refer to: what a server needs to register them.
 #[pyfunction]
 pub(crate) fn documents(py: Python<'_>, paths: Vec<PathBuf>) -> PyResult<(Vec<Document>, Vec<Document>)> {
-    let read = py.detach(|| files::documents(&paths)).map_err(|error| fault::raise(py, &error, None))?;
+    let read = py.detach(move || files::documents(&paths)).map_err(|error| fault::raise(py, &error, None))?;
     let Documents { named, beside } = read;
     let told = |texts: Vec<Text>| texts.into_iter().map(|Text { text, file }| (file, text)).collect();
     Ok((told(named), told(beside)))

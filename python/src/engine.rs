@@ -24,6 +24,8 @@ use crate::{catalog, fault, frames, values};
 
 /// Time that closing gives to what is still to be written down.
 const CLOSE_LIMIT: Duration = Duration::from_secs(2);
+/// Time that a fork gives to it: what is being written then leaves the child a locked database.
+const FORK_LIMIT: Duration = Duration::from_secs(30);
 
 /// A mesh, the threads that its queries run on, and what stops them all.
 pub(crate) struct Open {
@@ -219,6 +221,18 @@ impl Engine {
     #[getter]
     fn running(&self, py: Python<'_>) -> PyResult<usize> {
         Ok(self.open_now(py)?.mesh.engine.running_queries())
+    }
+
+    /// Waits until what queries left to be written is written.
+    fn flush(&self, py: Python<'_>) -> PyResult<()> {
+        let open = self.open_now(py)?;
+        let engine = Arc::clone(&open.mesh.engine);
+        let work = async move {
+            // What takes longer is written in the parent, and may be in the child's way.
+            let _ = tokio::time::timeout(FORK_LIMIT, engine.flush()).await;
+            Result::<(), Error>::Ok(())
+        };
+        wait(py, &open.threads, work)?.map_err(|error| fault::raise(py, &error, None))
     }
 
     /// Stops what runs, and writes down what queries left to be written. A second call does nothing.

@@ -26,7 +26,7 @@ import meshweave
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
 BINARY = os.environ.get("MESHWEAVE_BIN", "")
-PATIENCE = 600
+PATIENCE = 1800
 """Seconds after which something hangs; a loaded machine is slow."""
 
 

@@ -3,10 +3,12 @@
 //! Start reading at [`run`].
 
 use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use anyhow::{Result, bail, ensure};
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, MissedTickBehavior};
 
@@ -17,6 +19,8 @@ use super::server::Server;
 
 /// More rows than anybody reads, made as they are asked for: 1 kB each.
 const ENDLESS: &str = "SELECT i, repeat('x', 1000) AS t FROM generate_series(1, 1000000000000) AS s(i)";
+/// Slow readers that begin at a time: the server's queue holds no more of one caller by default (`limits.queued_per_principal`).
+const BEGINNING: usize = 64;
 /// How long the slow readers are waited for until each has its first rows.
 const PATIENCE: Duration = Duration::from_secs(300);
 
@@ -77,35 +81,45 @@ pub(super) async fn run(choice: &Choice, dir: &Path) -> Result<Beside> {
 
 /// Counts the slow readers that have their first rows.
 #[derive(Debug, Clone, Default)]
-struct Begun(std::sync::Arc<std::sync::atomic::AtomicUsize>);
+struct Begun(Arc<AtomicUsize>);
 
 impl Begun {
     fn one_more(&self) {
-        self.0.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
+        self.0.fetch_add(1, Ordering::SeqCst);
     }
 
     fn len(&self) -> usize {
-        self.0.load(std::sync::atomic::Ordering::SeqCst)
+        self.0.load(Ordering::SeqCst)
     }
 }
 
 /// Slow readers, each on a connection of its own; they read on until they are stopped.
 fn start(choice: &Choice, address: &str, stopped: &watch::Receiver<bool>) -> (JoinSet<Result<()>>, Begun) {
     let (mut slow, begun) = (JoinSet::new(), Begun::default());
+    let beginning = Arc::new(Semaphore::new(BEGINNING));
     for _ in 0..choice.readers {
-        slow.spawn(read_slowly(address.to_owned(), choice.seconds, begun.clone(), stopped.clone()));
+        let (address, stopped) = (address.to_owned(), stopped.clone());
+        slow.spawn(read_slowly(address, choice.seconds, Arc::clone(&beginning), begun.clone(), stopped));
     }
     (slow, begun)
 }
 
 /// One message a second, at least for so many seconds.
-async fn read_slowly(address: String, seconds: usize, begun: Begun, stopped: watch::Receiver<bool>) -> Result<()> {
+async fn read_slowly(
+    address: String,
+    seconds: usize,
+    beginning: Arc<Semaphore>,
+    begun: Begun,
+    stopped: watch::Receiver<bool>,
+) -> Result<()> {
+    let turn = beginning.acquire_owned().await?;
     let mut client = Client::connect(&address).await?;
     let mut answer = client.begin(ENDLESS).await?;
     // The schema, and the first rows.
     for _ in 0..2 {
         ensure!(next(&mut answer).await?.is_some(), "the rows of a slow reader ended");
     }
+    drop(turn);
     begun.one_more();
     let mut tick = tokio::time::interval(Duration::from_secs(1));
     tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
