@@ -91,7 +91,7 @@ struct Make<'a> {
 
 impl Make<'_> {
     /// Adds a rule, unless the same was said before in other words.
-    fn add(&mut self, text: String, test: Test) {
+    fn add(&mut self, text: &str, test: Test) {
         let text = format!("\"{}\" {text}", self.name);
         if !self.rules.iter().any(|known| known.text == text) {
             self.rules.push(Rule { column: self.column, text, test });
@@ -101,7 +101,7 @@ impl Make<'_> {
     fn quality(&mut self, check: &Check) -> Result<(), String> {
         let argument = |key: &str| check.arguments.get(key);
         match check.metric.as_str() {
-            "not_null" => self.add("is null".to_owned(), Test::NotNull),
+            "not_null" => self.add("is null", Test::NotNull),
             "in_list" | "not_in_list" => {
                 if let Some(values) = argument("values").and_then(Value::as_array) {
                     self.listed(values, check.metric == "in_list");
@@ -133,7 +133,7 @@ impl Make<'_> {
             Some(Limit::Float(_)) | None => None,
         });
         let text = if is_allowed { "is none of the allowed values" } else { "is one of the forbidden values" };
-        self.add(text.to_owned(), Test::Listed(known.collect(), is_allowed));
+        self.add(text, Test::Listed(known.collect(), is_allowed));
     }
 
     fn pattern(&mut self, pattern: &str) -> Result<(), String> {
@@ -141,7 +141,7 @@ impl Make<'_> {
         if let Err(error) = regexp_is_match_scalar(&probe, pattern, None) {
             return Err(format!("the pattern of \"{}\" cannot be checked: {error}", self.name));
         }
-        self.add(format!("does not match {pattern}"), Test::Pattern(pattern.to_owned()));
+        self.add(&format!("does not match {pattern}"), Test::Pattern(pattern.to_owned()));
         Ok(())
     }
 
@@ -158,13 +158,13 @@ impl Make<'_> {
             let Some(limit) = limit(value, self.data_type) else {
                 return Err(format!("the bound {told} of \"{}\" cannot be compared with its values", self.name));
             };
-            self.add(format!("{words} {told}"), Test::Bound(bound, limit));
+            self.add(&format!("{words} {told}"), Test::Bound(bound, limit));
         }
         if let Some(min) = range.min_length {
-            self.add(format!("is shorter than {min}"), Test::Length { min, max: u64::MAX });
+            self.add(&format!("is shorter than {min}"), Test::Length { min, max: u64::MAX });
         }
         if let Some(max) = range.max_length {
-            self.add(format!("is longer than {max}"), Test::Length { min: 0, max });
+            self.add(&format!("is longer than {max}"), Test::Length { min: 0, max });
         }
         Ok(())
     }
