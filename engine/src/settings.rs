@@ -264,7 +264,7 @@ pub struct Limits {
     pub queued_queries: usize,
     /// Queries of one principal that may wait for a place; one more is refused.
     pub queued_per_principal: usize,
-    /// Time after which an answer whose reader asks for nothing more lends its place to a query that waits (`50ms`). When it is read on
+    /// Time after which an answer whose reader asks for nothing more lends its place to a query that waits (`5ms`). When it is read on
     /// it waits for a place again, like others and never refused.
     pub reader_pause: Timeout,
     /// Answers that may have lent their places; one more keeps its place while its reader pauses. They keep the memory they hold.
@@ -317,7 +317,7 @@ impl Default for Limits {
             queries_per_principal: 12,
             queued_queries: 256,
             queued_per_principal: 128,
-            reader_pause: Timeout(Duration::from_millis(50)),
+            reader_pause: Timeout(Duration::from_millis(5)),
             paused_queries: 256,
             plans_ahead: 64,
             result_rows: None,
