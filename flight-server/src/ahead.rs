@@ -21,8 +21,6 @@ use uuid::Uuid;
 
 use crate::backend::Plan;
 
-/// The longest that a plan waits.
-const LONGEST: Duration = Duration::from_secs(2);
 /// The part of a statement's time that may go by before it is fetched: its deadline runs from GetFlightInfo on then.
 const PART: u32 = 30;
 
@@ -30,6 +28,7 @@ const PART: u32 = 30;
 #[derive(Debug)]
 pub(crate) struct Ahead {
     most: usize,
+    longest: Duration,
     timeout: Duration,
     plans: Arc<Plans>,
 }
@@ -51,9 +50,9 @@ impl fmt::Debug for Waiting {
 }
 
 impl Ahead {
-    /// A place for `most` plans of statements that may take `timeout`.
-    pub(crate) fn new(most: usize, timeout: Duration) -> Self {
-        Self { most, timeout, plans: Arc::default() }
+    /// A place for `most` plans of statements that may take `timeout`; each waits for `longest` at most.
+    pub(crate) fn new(most: usize, longest: Duration, timeout: Duration) -> Self {
+        Self { most, longest, timeout, plans: Arc::default() }
     }
 
     /// Keeps a plan for its DoGet; one that would not hold then, or whose caller has set a shorter time for this call, is dropped.
@@ -86,7 +85,7 @@ impl Ahead {
 
     /// How long a plan waits at most.
     fn lifetime(&self) -> Duration {
-        LONGEST.min(self.timeout / PART)
+        self.longest.min(self.timeout / PART)
     }
 
     /// Whether the caller leaves the query the time that the server gives.
@@ -118,7 +117,8 @@ mod tests {
 
     use super::*;
 
-    const TIMEOUT: Duration = Duration::from_secs(300);
+    const TIMEOUT: Duration = Duration::from_secs(30 * 3600);
+    const LONGEST: Duration = Duration::from_secs(3600);
 
     /// Plans that hold or do not, and how many there are.
     #[derive(Debug, Default)]
@@ -176,7 +176,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_plan_is_given_once_to_the_one_it_was_made_for() {
-        let (ahead, world, catalog) = (Ahead::new(2, TIMEOUT), Arc::<World>::default(), catalog());
+        let (ahead, world, catalog) = (Ahead::new(2, LONGEST, TIMEOUT), Arc::<World>::default(), catalog());
         let ctx = of("ada");
         ahead.keep(&ctx, Fixed::boxed(&world), &catalog);
         assert!(ahead.take(&of("ada"), &catalog).is_none(), "another query");
@@ -193,7 +193,7 @@ mod tests {
 
     #[tokio::test]
     async fn what_holds_no_longer_is_dropped() {
-        let (ahead, world, catalog) = (Ahead::new(2, TIMEOUT), Arc::<World>::default(), catalog());
+        let (ahead, world, catalog) = (Ahead::new(2, LONGEST, TIMEOUT), Arc::<World>::default(), catalog());
         let ctx = of("ada");
         ahead.keep(&ctx, Fixed::boxed(&world), &catalog);
         world.fails.store(true, Ordering::SeqCst);
@@ -204,7 +204,7 @@ mod tests {
 
     #[tokio::test]
     async fn who_is_in_a_hurry_is_planned_for_again() {
-        let (ahead, world, catalog) = (Ahead::new(2, TIMEOUT), Arc::<World>::default(), catalog());
+        let (ahead, world, catalog) = (Ahead::new(2, LONGEST, TIMEOUT), Arc::<World>::default(), catalog());
         let hurried = of("ada").with_timeout(Duration::from_secs(1));
         ahead.keep(&hurried, Fixed::boxed(&world), &catalog);
         assert_eq!(world.alive.load(Ordering::SeqCst), 0, "its deadline is none for the fetch");
@@ -215,7 +215,7 @@ mod tests {
 
     #[tokio::test]
     async fn there_are_so_many_at_most() {
-        let (ahead, world, catalog) = (Ahead::new(2, TIMEOUT), Arc::<World>::default(), catalog());
+        let (ahead, world, catalog) = (Ahead::new(2, LONGEST, TIMEOUT), Arc::<World>::default(), catalog());
         let queries = [of("ada"), of("ada"), of("ada")];
         for ctx in &queries {
             ahead.keep(ctx, Fixed::boxed(&world), &catalog);
@@ -224,16 +224,16 @@ mod tests {
         assert!(ahead.take(&again(&queries[0], "ada"), &catalog).is_none(), "the oldest went first");
         assert!(ahead.take(&again(&queries[1], "ada"), &catalog).is_some());
         assert!(ahead.take(&again(&queries[2], "ada"), &catalog).is_some());
-        let none = Ahead::new(0, TIMEOUT);
+        let none = Ahead::new(0, LONGEST, TIMEOUT);
         none.keep(&queries[0], Fixed::boxed(&world), &catalog);
         assert_eq!(world.alive.load(Ordering::SeqCst), 0);
     }
 
     #[tokio::test]
     async fn a_plan_waits_for_a_moment() {
-        assert_eq!(Ahead::new(2, TIMEOUT).lifetime(), LONGEST);
+        assert_eq!(Ahead::new(2, LONGEST, TIMEOUT).lifetime(), LONGEST);
         let timeout = Duration::from_secs(3);
-        let (ahead, world, catalog) = (Ahead::new(2, timeout), Arc::<World>::default(), catalog());
+        let (ahead, world, catalog) = (Ahead::new(2, LONGEST, timeout), Arc::<World>::default(), catalog());
         assert_eq!(ahead.lifetime(), Duration::from_millis(100));
         let ctx = of("ada").with_timeout(timeout);
         ahead.keep(&ctx, Fixed::boxed(&world), &catalog);

@@ -37,6 +37,8 @@ pub struct Options {
     pub register: Option<usize>,
     /// Plans that wait for the DoGet that follows their GetFlightInfo; 0: every statement is planned again then.
     pub plans_ahead: usize,
+    /// How long each of them waits at most; less where a statement has little time.
+    pub plan_waits: Duration,
     /// Largest message that is accepted, bytes; drivers send batches unsplit.
     pub max_request_bytes: usize,
     /// Parameter rows that one prepared statement may hold, bytes as Arrow IPC.
@@ -94,6 +96,7 @@ impl Options {
             plaintext: false,
             register: None,
             plans_ahead: 64,
+            plan_waits: Duration::from_secs(2),
             max_request_bytes: 64 << 20,
             max_parameter_bytes: 2 << 20,
             target_message_bytes: 2 << 20,

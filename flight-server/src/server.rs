@@ -63,7 +63,7 @@ impl FlightServer {
         let sessions = Arc::new(Sessions::new(options.sessions, backend.temp_schema()));
         let (stop, running) = (CancellationToken::new(), Running::default());
         let protocol = Arc::new(FlightSql);
-        let ahead = Ahead::new(options.plans_ahead, backend.statement_timeout());
+        let ahead = Ahead::new(options.plans_ahead, options.plan_waits, backend.statement_timeout());
         Ok(Self { service: Service { backend, protocol, options, identity, stop, gate, sessions, running, ahead } })
     }
 

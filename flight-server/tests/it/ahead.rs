@@ -1,10 +1,11 @@
 //! A statement that is fetched at once is planned once; whatever has changed meanwhile counts.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use meshweave_contract::model::Product;
 use meshweave_engine::policy::{AccessBlockPolicy, Action, Decision, PolicyEngine};
-use meshweave_engine::settings::Settings;
+use meshweave_engine::settings::{Settings, Timeout};
 use meshweave_engine::{Principal, QueryContext};
 use meshweave_flight_server::Options;
 use parking_lot::Mutex;
@@ -13,6 +14,13 @@ use tonic::Code;
 use crate::mesh::Mesh;
 use crate::small::{ada, fetch, rows, show};
 
+/// A mesh where a plan waits for as long as a slow machine needs.
+async fn patient() -> Mesh {
+    let mut settings = Settings::default();
+    settings.limits.statement_timeout = Timeout(Duration::from_secs(30 * 3600));
+    Mesh::serving(settings, Options { plan_waits: Duration::from_secs(3600), ..Options::new(ada()) }).await
+}
+
 /// Statements that were planned so far.
 fn planned(mesh: &Mesh) -> u64 {
     mesh.engine.metrics().planning.read().count
@@ -20,7 +28,7 @@ fn planned(mesh: &Mesh) -> u64 {
 
 /// Asks for a statement and fetches it twice; gives how often it was planned by then, each time.
 async fn check(sql: &str, expected: [u64; 3]) {
-    let mesh = Mesh::start(&[]).await;
+    let mesh = patient().await;
     let mut client = mesh.client().await;
     let before = planned(&mesh);
     let info = client.execute(sql.into(), None).await.unwrap();

@@ -99,6 +99,8 @@ async fn the_steps_of_a_query_reach_the_collector_below_the_callers_span() {
         ("MESHWEAVE_TELEMETRY__OTLP_ENDPOINT", &format!("http://{address}")),
         ("MESHWEAVE_TELEMETRY__SERVICE_NAME", "mesh-of-tests"),
         ("MESHWEAVE_TELEMETRY__TIMEOUT", "5m"),
+        // The fetch plans by itself, so that both calls have their steps.
+        ("MESHWEAVE_LIMITS__PLANS_AHEAD", "0"),
         // No trace begins here: what comes belongs to the caller's.
         ("MESHWEAVE_TELEMETRY__SAMPLE", "0"),
     ]);
