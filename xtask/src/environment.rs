@@ -53,6 +53,8 @@ pub(crate) fn python() -> Result<PathBuf> {
 pub(crate) fn venv(folder: &Path, wanted: &str, packages: &[&str]) -> Result<PathBuf> {
     let interpreter = folder.join("bin/python");
     let stamp = folder.join("installed.txt");
+    // Its programs name the folder: one that was moved has none that start.
+    let wanted = format!("{wanted}\n# in {}\n", folder.display());
     if interpreter.exists() && fs::read_to_string(&stamp).is_ok_and(|installed| installed == wanted) {
         return Ok(interpreter);
     }

@@ -62,7 +62,7 @@ fn offer(product: &str) -> Outcome<Offer> {
         Some((schema, table)) if !schema.is_empty() && !table.is_empty() => {
             Ok(Offer { schema: schema.to_owned(), table: table.to_owned(), mode: IngestMode::Append })
         }
-        _ => Err(failure::unusable("PRODUCT", &format!("{product:?} names no product"), "Write domain.product.")),
+        _ => Err(failure::unusable("PRODUCT", format!("{product:?} names no product"), "Write domain.product.")),
     }
 }
 
@@ -73,7 +73,7 @@ fn format(args: &Ingest) -> Outcome<String> {
     }
     offered::format_of(&args.file).map(str::to_owned).ok_or_else(|| {
         let hint = "Say it: --format csv, json (one object per line), parquet, avro or arrow.";
-        failure::unusable("FILE", &format!("the name {} does not tell its format", args.file.display()), hint)
+        failure::unusable("FILE", format!("the name {} does not tell its format", args.file.display()), hint)
     })
 }
 

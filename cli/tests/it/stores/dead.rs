@@ -25,7 +25,9 @@ const DOMAINS: usize = 10;
 const WAITING: usize = 40;
 
 /// What the server is told.
-const SETTINGS: [(&str, &str); 8] = [
+const SETTINGS: [(&str, &str); 9] = [
+    // The catalog may still change when the first statements come; a plan that holds no longer is made again, with a request more.
+    ("MESHWEAVE_LIMITS__PLANS_AHEAD", "0"),
     ("MESHWEAVE_LISTEN__HTTP", "off"),
     ("MESHWEAVE_LISTEN__METRICS", "off"),
     ("MESHWEAVE_STORAGE__STALL_TIMEOUT", "3s"),
