@@ -273,7 +273,7 @@ async fn a_caller_without_the_right_is_refused_over_the_wire() {
 }
 
 /// Waits for what a server does by itself; the clock only guards.
-async fn until(holds: impl Fn() -> bool) {
+async fn until(holds: impl Fn() -> bool + Send + Sync) {
     let waits = async {
         while !holds() {
             tokio::time::sleep(Duration::from_millis(5)).await;
