@@ -61,9 +61,18 @@ struct Line {
     waiting: VecDeque<Waiter>,
 }
 
+impl Line {
+    /// Those of the waiting that have not begun: the ones whose number is limited.
+    fn queued(&self) -> usize {
+        self.waiting.iter().filter(|waiter| !waiter.has_begun).count()
+    }
+}
+
 /// One query that waits.
 struct Waiter {
     ticket: u64,
+    /// Whether it comes back to a place that it has lent.
+    has_begun: bool,
     place: oneshot::Sender<Place>,
     usage: Arc<Usage>,
 }
@@ -112,9 +121,6 @@ impl Drop for Waiting<'_> {
     }
 }
 
-/// Whether one more of a principal may wait, of whose queries so many run and wait.
-type Admits = fn(&Door, &State, &str, usize, usize) -> Result<()>;
-
 /// What a query gets when it comes.
 enum Entry {
     Place(Place),
@@ -139,7 +145,7 @@ impl Admission {
     /// # Errors
     /// [`Failure::Exhausted`] when the queue is full; cancellation and deadline of the context.
     pub(crate) async fn enter(&self, ctx: &QueryContext) -> Result<Place> {
-        self.entered(ctx, Door::admits_to_queue).await
+        self.entered(ctx, false).await
     }
 
     /// Waits for a place for an answer that has lent its own; the queue is never too full for it.
@@ -147,7 +153,7 @@ impl Admission {
     /// # Errors
     /// Cancellation and deadline of the context.
     pub(crate) async fn come_back(&self, ctx: &QueryContext) -> Result<Place> {
-        self.entered(ctx, |_, _, _, _, _| Ok(())).await
+        self.entered(ctx, true).await
     }
 
     /// Lends a place to somebody who waits and can use it; it is kept when there is nobody, or when too many have lent theirs.
@@ -165,9 +171,9 @@ impl Admission {
         Some(Lent(Arc::clone(&self.0)))
     }
 
-    async fn entered(&self, ctx: &QueryContext, admits: Admits) -> Result<Place> {
+    async fn entered(&self, ctx: &QueryContext, has_begun: bool) -> Result<Place> {
         let principal: Arc<str> = Arc::from(ctx.principal.user.as_str());
-        let (ticket, place) = match self.0.arrive(&principal, &ctx.usage, admits)? {
+        let (ticket, place) = match self.0.arrive(&principal, &ctx.usage, has_begun)? {
             Entry::Place(place) => return Ok(place),
             Entry::Queue(ticket, place) => (ticket, place),
         };
@@ -208,17 +214,20 @@ impl Waiting<'_> {
 
 impl Door {
     /// A place, when there is one for the principal; else the end of the queue.
-    fn arrive(self: &Arc<Self>, principal: &Arc<str>, usage: &Arc<Usage>, admits: Admits) -> Result<Entry> {
+    fn arrive(self: &Arc<Self>, principal: &Arc<str>, usage: &Arc<Usage>, has_begun: bool) -> Result<Entry> {
         let mut state = self.state.lock();
         let own = state.lines.get(principal);
         let (running, waiting) = own.map_or((0, 0), |line| (line.running, line.waiting.len()));
+        let queued = own.map_or(0, Line::queued);
         if waiting == 0 && running < self.most.running_each && state.running < self.most.running {
             state.run(principal);
             return Ok(Entry::Place(self.place(principal)));
         }
-        admits(self, &state, principal, running, waiting)?;
+        if !has_begun {
+            self.admits_to_queue(&state, principal, running, queued)?;
+        }
         let (place, receiver) = oneshot::channel();
-        let ticket = state.wait(principal, place, usage);
+        let ticket = state.wait(principal, place, usage, has_begun);
         Ok(Entry::Queue(ticket, receiver))
     }
 
@@ -226,10 +235,10 @@ impl Door {
         Place { door: Arc::clone(self), principal: Arc::clone(principal) }
     }
 
-    /// Whether one more may wait.
+    /// Whether one more may wait. Answers that come back are in nobody's way: `limits.paused_queries` bounds them.
     fn admits_to_queue(&self, state: &State, principal: &str, running: usize, waiting: usize) -> Result<()> {
-        let most = self.most;
-        let (limit, whose) = if state.waiting >= most.waiting {
+        let (most, queued) = (self.most, state.queued());
+        let (limit, whose) = if queued >= most.waiting {
             (format!("limits.queued_queries of {}", most.waiting), String::new())
         } else if waiting >= most.waiting_each {
             let whose = format!(", {running} and {waiting} of them for {principal}");
@@ -239,8 +248,8 @@ impl Door {
         };
         Err(Failure::Exhausted {
             message: format!(
-                "the queue is full ({limit}): {} queries are running and {} are waiting{whose}",
-                state.running, state.waiting
+                "the queue is full ({limit}): {} queries are running and {queued} are waiting{whose}",
+                state.running
             ),
             hint: Some("Try again later; mesh.queries shows your queries that run and wait.".to_owned()),
         }
@@ -262,6 +271,11 @@ impl Door {
 }
 
 impl State {
+    /// Those of the waiting that have not begun.
+    fn queued(&self) -> usize {
+        self.lines.values().map(Line::queued).sum()
+    }
+
     fn run(&mut self, principal: &Arc<str>) {
         self.running += 1;
         self.lines.entry(Arc::clone(principal)).or_default().running += 1;
@@ -284,14 +298,20 @@ impl State {
     }
 
     /// Stands at the end of the principal's line; gives the ticket.
-    fn wait(&mut self, principal: &Arc<str>, place: oneshot::Sender<Place>, usage: &Arc<Usage>) -> u64 {
+    fn wait(
+        &mut self,
+        principal: &Arc<str>,
+        place: oneshot::Sender<Place>,
+        usage: &Arc<Usage>,
+        has_begun: bool,
+    ) -> u64 {
         self.last_ticket += 1;
         let ticket = self.last_ticket;
         let line = self.lines.entry(Arc::clone(principal)).or_default();
         if line.waiting.is_empty() {
             self.turns.push_back(Arc::clone(principal));
         }
-        line.waiting.push_back(Waiter { ticket, place, usage: Arc::clone(usage) });
+        line.waiting.push_back(Waiter { ticket, has_begun, place, usage: Arc::clone(usage) });
         self.waiting += 1;
         self.tell_positions();
         ticket
@@ -480,6 +500,11 @@ mod tests {
         assert_eq!(ctx.usage.position(), Some(2));
         end(&mut queries, "a1");
         assert_eq!(came_in(&mut waiting), ["a2"]);
+        // The one that comes back waits still, and fills no queue: another one of a may wait behind it.
+        let mut last = [query(&door, "a3")];
+        assert_eq!(came_in(&mut last), Vec::<String>::new());
+        assert_eq!(door.enter(&context("a")).await.unwrap_err().kind(), crate::Kind::Exhausted);
+        drop(last);
         end(&mut waiting, "a2");
         let place = back.await.unwrap();
         drop(lent);
