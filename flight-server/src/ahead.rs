@@ -14,8 +14,8 @@ use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use datafusion::common::runtime::SpawnedTask;
+use meshweave_engine::QueryContext;
 use meshweave_engine::catalog::CatalogSnapshot;
-use meshweave_engine::{Principal, QueryContext};
 use parking_lot::Mutex;
 use uuid::Uuid;
 
@@ -79,7 +79,7 @@ impl Ahead {
     ) -> Option<(QueryContext, Box<dyn Plan>)> {
         let waiting = self.plans.lock().remove(&ctx.query_id)?;
         let Waiting { ctx: planned_with, plan, .. } = waiting;
-        let is_own = is_same(&planned_with.principal, &ctx.principal);
+        let is_own = planned_with.principal == ctx.principal;
         (is_own && self.is_unhurried(ctx) && plan.still_holds(catalog)).then_some((planned_with, plan))
     }
 
@@ -92,10 +92,6 @@ impl Ahead {
     fn is_unhurried(&self, ctx: &QueryContext) -> bool {
         ctx.deadline.is_none_or(|(_, limit)| limit >= self.timeout)
     }
-}
-
-fn is_same(one: &Principal, other: &Principal) -> bool {
-    one.user == other.user && one.teams == other.teams
 }
 
 /// Drops the plan of a query after its time.
@@ -113,7 +109,7 @@ mod tests {
     use arrow::datatypes::{Schema, SchemaRef};
     use async_trait::async_trait;
     use meshweave_engine::version::VersionVector;
-    use meshweave_engine::{Answer, Failure, Result};
+    use meshweave_engine::{Answer, Failure, Principal, Result};
 
     use super::*;
 
