@@ -13,15 +13,14 @@ use std::sync::Arc;
 use crate::catalog::{CatalogSnapshot, Entry};
 use crate::context::QueryContext;
 use crate::plan::names::{Resolution, Target};
-use crate::policy::{Action, Decision, PolicyEngine};
+use crate::policy::{Action, Decision, Grant, PolicyEngine};
 
 /// The catalog and the products of a plan that reads pinned versions and nothing else.
 #[derive(Clone)]
 pub(crate) struct Ground {
     snapshot: Arc<CatalogSnapshot>,
     policy: Arc<dyn PolicyEngine>,
-    /// Each with the decision that it was planned with.
-    products: Vec<(Arc<Entry>, Decision)>,
+    products: Vec<Arc<Entry>>,
 }
 
 impl fmt::Debug for Ground {
@@ -36,7 +35,6 @@ impl Ground {
         resolution: &Resolution,
         snapshot: &Arc<CatalogSnapshot>,
         policy: &Arc<dyn PolicyEngine>,
-        ctx: &QueryContext,
     ) -> Option<Self> {
         let mut scopes = resolution.views.iter().map(|view| &view.scope).chain([&resolution.scope]);
         let has_no_version = |target: &Target| matches!(target, Target::Ready(_));
@@ -46,24 +44,20 @@ impl Ground {
             return None;
         }
         let tables = resolution.wanted.iter().map(|wanted| &wanted.entry);
-        let entries = tables.chain(resolution.views.iter().map(|view| &view.entry));
-        let decided = |entry: &Arc<Entry>| (Arc::clone(entry), decide(policy.as_ref(), ctx, entry));
-        let products = entries.map(decided).collect();
+        let products = tables.chain(resolution.views.iter().map(|view| &view.entry)).cloned().collect();
         Some(Self { snapshot: Arc::clone(snapshot), policy: Arc::clone(policy), products })
     }
 
-    /// Whether a plan that stands on this may be run now.
+    /// Whether a plan that stands on this may be run now. The policy decides again, and every product must be granted whole: what is
+    /// granted in part is planned anew.
     ///
     /// - `snapshot`: the catalog as it is now.
     /// - `ctx`: the one that it was planned with.
     pub(crate) fn holds(&self, snapshot: &Arc<CatalogSnapshot>, ctx: &QueryContext) -> bool {
-        let as_before = |(entry, before): &(Arc<Entry>, Decision)| {
-            matches!(before, Decision::Granted(_)) && decide(self.policy.as_ref(), ctx, entry) == *before
+        let whole = Decision::Granted(Grant::default());
+        let is_granted = |entry: &Arc<Entry>| {
+            self.policy.decide(&ctx.principal, ctx.purpose.as_deref(), &entry.product, Action::Read) == whole
         };
-        Arc::ptr_eq(&self.snapshot, snapshot) && self.products.iter().all(as_before)
+        Arc::ptr_eq(&self.snapshot, snapshot) && self.products.iter().all(is_granted)
     }
-}
-
-fn decide(policy: &dyn PolicyEngine, ctx: &QueryContext, entry: &Entry) -> Decision {
-    policy.decide(&ctx.principal, ctx.purpose.as_deref(), &entry.product, Action::Read)
 }

@@ -96,7 +96,7 @@ async fn planned(
     let snapshot = engine.snapshot();
     let mut resolution = resolve(engine, ctx, &snapshot, &statement.sql)?;
     let pinner = pin::Pinner { ctx, connectors: &engine.connectors, state: &engine.state, pins };
-    let ground = Ground::of(&resolution, &snapshot, &engine.policy, ctx);
+    let ground = Ground::of(&resolution, &snapshot, &engine.policy);
     let reports_before = ctx.scans.reports().len();
     let products: Arc<[String]> = resolution.wanted.iter().map(|wanted| wanted.entry.id().name.to_string()).collect();
     Span::current().record("products", products.join(", "));
