@@ -1,4 +1,4 @@
-//! A store that counts what is asked of it, and that can be told to stop answering.
+//! A store that counts what is asked of it, and that can be told to stop answering, or to keep what is missing to itself.
 //!
 //! Start reading at [`WatchedStore::wrap`].
 
@@ -21,6 +21,7 @@ use object_store::{
 pub struct WatchedStore {
     requests: AtomicU64,
     dead: AtomicBool,
+    discreet: AtomicBool,
 }
 
 impl WatchedStore {
@@ -37,6 +38,20 @@ impl WatchedStore {
     /// Answers no further request.
     pub fn stop_answering(&self) {
         self.dead.store(true, Ordering::SeqCst);
+    }
+
+    /// Refuses requests for objects that are missing, as Amazon's does to those who may list only below a prefix.
+    pub fn refuse_what_is_missing(&self) {
+        self.discreet.store(true, Ordering::SeqCst);
+    }
+
+    fn worded(&self, error: object_store::Error) -> object_store::Error {
+        match error {
+            object_store::Error::NotFound { path, source } if self.discreet.load(Ordering::SeqCst) => {
+                object_store::Error::PermissionDenied { path, source }
+            }
+            error => error,
+        }
     }
 
     fn admit(&self) -> Result<()> {
@@ -80,7 +95,7 @@ impl ObjectStore for Watched {
 
     async fn get_opts(&self, location: &Path, options: GetOptions) -> Result<GetResult> {
         self.watch.admit()?;
-        self.inner.get_opts(location, options).await
+        self.inner.get_opts(location, options).await.map_err(|error| self.watch.worded(error))
     }
 
     async fn get_ranges(&self, location: &Path, ranges: &[Range<u64>]) -> Result<Vec<Bytes>> {

@@ -4,7 +4,8 @@
 //! Holds always:
 //! - a kept version is used again only after its commit file was found unchanged (same ETag, time and size), so a table that was
 //!   dropped and made anew under the same path is never mixed with its predecessor;
-//! - the newest version is asked of the log every time, from the kept version on, so no older one is served;
+//! - the newest version is asked of the log every time, so no older one is served: versions follow one another without a gap, so a kept
+//!   one is the newest exactly while its commit file is there and the next one's is not;
 //! - the number of kept versions and of their files is bounded; the least recently used goes first.
 //!
 //! Start reading at [`Snapshots::newest`].
@@ -113,10 +114,19 @@ impl Snapshots {
 
     /// The newest version that the log holds now.
     ///
-    /// Cost: one listing of the log from the kept version on, and the new entries; else the whole log.
+    /// Cost: two requests at the same time when a kept version still is the newest; else one listing of the log from the kept version
+    /// on, and the new entries; else the whole log.
     pub(super) async fn newest(&self, folder: &TableFolder) -> Result<Arc<Loaded>> {
-        let base = self.usable(folder, i64::MAX).await?;
-        self.advance(folder, base, None).await
+        let Some((kept, mark)) = self.kept_below(&folder.id, i64::MAX) else {
+            return self.advance(folder, None, None).await;
+        };
+        let version = kept.state.version();
+        let (store, own) = (folder.store(), TableFolder::commit(version));
+        let (own, is_last) = futures::join!(store.head(&own), folder.lacks_commit(version + 1));
+        match self.still(folder, kept, &mark, own)? {
+            Some(kept) if is_last => Ok(kept),
+            base => self.advance(folder, base, None).await,
+        }
     }
 
     /// The version `number`.
@@ -132,13 +142,25 @@ impl Snapshots {
     }
 
     /// The newest kept version up to `limit` whose commit file is still the one it was read from.
+    async fn usable(&self, folder: &TableFolder, limit: i64) -> Result<Option<Arc<Loaded>>> {
+        let Some((kept, mark)) = self.kept_below(&folder.id, limit) else { return Ok(None) };
+        let found = folder.store().head(&TableFolder::commit(kept.state.version())).await;
+        self.still(folder, kept, &mark, found)
+    }
+
+    /// A kept version when its commit file was `found` to be the one that it was read from; else nothing of its table is kept.
     ///
     /// # Errors
     /// When the store does not answer: what is kept stays, and nobody asks a second time.
-    async fn usable(&self, folder: &TableFolder, limit: i64) -> Result<Option<Arc<Loaded>>> {
-        let Some((loaded, mark)) = self.kept_below(&folder.id, limit) else { return Ok(None) };
-        match folder.store().head(&TableFolder::commit(loaded.state.version())).await {
-            Ok(meta) if Mark::from(meta.clone()) == mark => return Ok(Some(loaded)),
+    fn still(
+        &self,
+        folder: &TableFolder,
+        kept: Arc<Loaded>,
+        mark: &Mark,
+        found: object_store::Result<ObjectMeta>,
+    ) -> Result<Option<Arc<Loaded>>> {
+        match found {
+            Ok(meta) if Mark::from(meta.clone()) == *mark => return Ok(Some(kept)),
             Err(error) if !matches!(error, object_store::Error::NotFound { .. }) => {
                 return Err(failure::of_storage(folder, error));
             }

@@ -30,7 +30,7 @@ use object_store::path::Path;
 use object_store::prefix::PrefixStore;
 use object_store::{
     CopyOptions, Error as StoreError, GetOptions, GetRange, GetResult, GetResultPayload, ListResult, MultipartUpload,
-    ObjectMeta, ObjectStore, PutMultipartOptions, PutOptions, PutPayload, PutResult, RenameOptions,
+    ObjectMeta, ObjectStore, ObjectStoreExt, PutMultipartOptions, PutOptions, PutPayload, PutResult, RenameOptions,
     Result as StoreResult,
 };
 use parking_lot::Mutex;
@@ -43,6 +43,8 @@ use crate::common::{at_fault, find};
 
 const SCHEME: &str = "meshweave-delta";
 const LOG_FOLDER: &str = "_delta_log";
+/// Names a checkpoint of the log, so that not all of it must be listed.
+const LAST_CHECKPOINT: &str = "_last_checkpoint";
 
 /// Identity of a table's folder: equal only for the same folder of the same store.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -131,6 +133,13 @@ impl TableFolder {
         Path::from_iter([LOG_FOLDER.to_owned(), format!("{version:020}.json")])
     }
 
+    /// Whether the log surely holds no commit that made `version`.
+    ///
+    /// A store that does not tell (some refuse to speak of what is not there) has not failed by that.
+    pub(super) async fn lacks_commit(&self, version: u64) -> bool {
+        matches!(self.store.inner.head(&Self::commit(version)).await, Err(StoreError::NotFound { .. }))
+    }
+
     /// The folder of the log.
     pub(super) fn log() -> Path {
         Path::from(LOG_FOLDER)
@@ -198,6 +207,11 @@ impl FolderStore {
         let is_missing = matches!(error, StoreError::NotFound { .. });
         if in_log && (is_missing || matches!(error, StoreError::NotSupported { .. })) {
             return error;
+        }
+        // Who may list only below a prefix is refused, instead of told that a key is missing; this one is a hint and no more.
+        let is_refused = matches!(error, StoreError::PermissionDenied { .. });
+        if is_refused && path.filename() == Some(LAST_CHECKPOINT) && is_about_the_key(&error) {
+            return StoreError::NotFound { path: path.to_string(), source: Box::new(error) };
         }
         let failure = match find(&error) {
             Some(ours) => ours.clone(),
@@ -299,6 +313,11 @@ impl FolderStore {
             error => carried(Error::unavailable(&self.key, at_fault(&self.key, path.as_ref(), &error), error)),
         }
     }
+}
+
+/// Whether a refusal speaks of what was asked for, and not of who asks.
+fn is_about_the_key(refusal: &StoreError) -> bool {
+    matches!(Fault::of(refusal), None | Some(Fault::Refused))
 }
 
 /// Whether a path lies in the log.

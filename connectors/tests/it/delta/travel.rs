@@ -163,7 +163,26 @@ async fn the_newest_version_is_never_overlooked_and_read_incrementally() {
     let before = watch.requests();
     assert_eq!(pin().await, Version::Delta(23));
     let asked = watch.requests() - before;
-    assert!(asked <= 6, "an unchanged log took {asked} requests");
+    assert_eq!(asked, 2, "an unchanged log is asked for its newest commit and for the one behind it");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_store_that_refuses_to_speak_of_what_is_missing_is_listed() {
+    let store = memory();
+    grown(&store, "t", 2).await;
+    let watch = Arc::new(WatchedStore::default());
+    watch.refuse_what_is_missing();
+    let (delta, port) = (connector(), port("s", &watch.wrap(Arc::clone(&store)), "t", None));
+    for version in 2..5 {
+        for _again in 0..2 {
+            let pinned = delta.pin(&context(), &port, &AsOf::Latest).await.unwrap();
+            assert_eq!(pinned.version, Version::Delta(version));
+        }
+        let mut table = super::support::table(&store, "t");
+        table.load().await.unwrap();
+        append(table, numbered(version * 5, 5)).await;
+    }
+    assert_eq!(text(&read(&delta, &port, &AsOf::Latest).await).len(), 25);
 }
 
 #[tokio::test(flavor = "multi_thread")]
