@@ -3,7 +3,7 @@
 //! Start reading at [`Location`].
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use bytes::Bytes;
 use futures::{StreamExt, TryStreamExt};
@@ -30,9 +30,11 @@ impl StoreId {
 
     /// The identity of the local file system; its paths are absolute, so all domains may share it.
     pub fn local() -> Self {
-        Self::of("local")
+        LOCAL.clone()
     }
 }
+
+static LOCAL: LazyLock<StoreId> = LazyLock::new(|| StoreId::of("local"));
 
 impl fmt::Display for StoreId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -59,7 +61,7 @@ pub struct Location {
 impl Location {
     /// Whether the store is the local file system.
     pub fn is_local(&self) -> bool {
-        self.store_id == StoreId::local()
+        self.store_id == *LOCAL
     }
 
     /// The objects that the location lists by name, in its order; none when it names a folder, one object or a wildcard.

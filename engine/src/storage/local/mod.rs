@@ -5,10 +5,12 @@
 //! Start reading at [`real_path`] and [`ConfinedFiles`].
 
 mod read;
+mod unlinked;
 mod walk;
 
 use std::collections::VecDeque;
 use std::fmt;
+use std::fs::File;
 use std::ops::Range;
 use std::path::{Component, Path as FilePath, PathBuf};
 use std::sync::Arc;
@@ -36,6 +38,9 @@ const LISTED_AT_A_TIME: usize = 1024;
 /// # Errors
 /// Any but "not found": a loop of links, no right to look.
 pub(super) fn real_path(path: &FilePath) -> std::io::Result<PathBuf> {
+    if unlinked::is_real(path) {
+        return Ok(path.components().collect());
+    }
     let mut missing = Vec::new();
     let mut existing = path;
     loop {
@@ -89,7 +94,7 @@ impl ConfinedFiles {
 }
 
 fn allow(files: &LocalFileSystem, roots: &[PathBuf], location: &Path) -> Result<()> {
-    confined(&files.path_to_filesystem(location)?, roots, location)
+    confined(&files.path_to_filesystem(location)?, roots, location).map(drop)
 }
 
 /// Runs what waits for the file system where waiting is allowed.
@@ -97,14 +102,32 @@ async fn waiting<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -
     Ok(SpawnedTask::spawn_blocking(work).await?)
 }
 
-fn confined(path: &FilePath, roots: &[PathBuf], location: &Path) -> Result<()> {
+/// The real path of what lies at `path`.
+fn confined(path: &FilePath, roots: &[PathBuf], location: &Path) -> Result<PathBuf> {
     let refused =
         |why: String| object_store::Error::PermissionDenied { path: location.to_string(), source: why.into() };
     let real = real_path(path).map_err(|error| refused(format!("the path cannot be followed: {error}")))?;
-    if roots.iter().any(|root| real.starts_with(root)) {
-        return Ok(());
+    if is_below(&real, roots) {
+        return Ok(real);
     }
     Err(refused("a symbolic link leads out of the domain's folders".to_owned()))
+}
+
+fn is_below(path: &FilePath, roots: &[PathBuf]) -> bool {
+    roots.iter().any(|root| path.starts_with(root))
+}
+
+/// Opens a file below the roots; what has been compared is what is opened, where the system can tell.
+fn opened(path: &FilePath, roots: &[PathBuf], location: &Path) -> Result<File> {
+    let at_once = is_below(path, roots).then(|| unlinked::open(path)).flatten();
+    let opened = match at_once {
+        Some(opened) => opened,
+        None => {
+            let real = confined(path, roots, location)?;
+            unlinked::open(&real).unwrap_or_else(|| File::open(&real))
+        }
+    };
+    opened.map_err(|error| read::unopened(error, path))
 }
 
 /// The next file of a listing, from what was found last or from a further turn.
@@ -149,11 +172,7 @@ impl ObjectStore for ConfinedFiles {
     async fn get_opts(&self, location: &Path, options: GetOptions) -> Result<GetResult> {
         let path = self.files.path_to_filesystem(location)?;
         let (roots, location) = (Arc::clone(&self.roots), location.clone());
-        let answered = waiting(move || {
-            confined(&path, &roots, &location)?;
-            read::get(&path, location, &options)
-        });
-        answered.await?
+        waiting(move || read::get(opened(&path, &roots, &location)?, &path, location, &options)).await?
     }
 
     async fn get_ranges(&self, location: &Path, ranges: &[Range<u64>]) -> Result<Vec<Bytes>> {

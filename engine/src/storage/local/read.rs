@@ -1,6 +1,6 @@
-//! Opens a local file once, looks at it, and reads all that was asked for, in one go on a thread that may wait.
+//! Looks at an open local file and reads all that was asked for, in one go on a thread that may wait.
 //!
-//! In: a path, and a request as stores take it, with [`Ranges`] when several stretches are wanted. Out: the answer.
+//! In: the file with its path, and a request as stores take it, with [`Ranges`] when several stretches are wanted. Out: the answer.
 //! Holds always:
 //! - conditions are compared with the file that was opened, not with the name;
 //! - what is read with [`Ranges`] is of one state of the file: its size and time are looked at again after the last byte, through the
@@ -34,10 +34,9 @@ pub struct Ranges(pub Arc<[Range<u64>]>);
 /// Answers one request.
 ///
 /// # Errors
-/// [`Error::NotFound`] when no file lies there; [`Error::Precondition`] when it is not the one that was meant, or was written while it was
+/// [`Error::NotFound`] when it is a folder; [`Error::Precondition`] when it is not the one that was meant, or was written while it was
 /// read.
-pub(super) fn get(path: &FilePath, location: Path, options: &GetOptions) -> Result<GetResult> {
-    let file = File::open(path).map_err(|error| unopened(error, path))?;
+pub(super) fn get(file: File, path: &FilePath, location: Path, options: &GetOptions) -> Result<GetResult> {
     let metadata = file.metadata().map_err(|error| unopened(error, path))?;
     if metadata.is_dir() {
         return Err(unopened(IoError::from(ErrorKind::NotFound), path));
@@ -94,7 +93,8 @@ pub(super) fn described(metadata: &Metadata, location: Path) -> Result<ObjectMet
     Ok(ObjectMeta { location, last_modified: modified.into(), size, e_tag, version: None })
 }
 
-fn unopened(error: IoError, path: &FilePath) -> Error {
+/// Why a file could not be opened, as stores tell it.
+pub(super) fn unopened(error: IoError, path: &FilePath) -> Error {
     match error.kind() {
         ErrorKind::NotFound => Error::NotFound { path: path.display().to_string(), source: Box::new(error) },
         _ => {
@@ -125,10 +125,15 @@ mod tests {
         (folder, path, location)
     }
 
+    fn open(path: &FilePath, location: &Path, options: &GetOptions) -> Result<GetResult> {
+        let file = File::open(path).map_err(|error| unopened(error, path))?;
+        get(file, path, location.clone(), options)
+    }
+
     async fn chunks(path: &FilePath, location: &Path, ranges: &[Range<u64>]) -> Result<Vec<Bytes>> {
         let mut options = GetOptions::default();
         options.extensions.insert(Ranges(ranges.into()));
-        let GetResultPayload::Stream(chunks) = get(path, location.clone(), &options)?.payload else {
+        let GetResultPayload::Stream(chunks) = open(path, location, &options)?.payload else {
             panic!("several ranges come as chunks");
         };
         chunks.try_collect().await
@@ -150,7 +155,7 @@ mod tests {
         assert_eq!(described(&metadata, location.clone()).unwrap(), theirs);
         let range = Some(GetRange::Bounded(2..4));
         let options = GetOptions { range, if_match: theirs.e_tag.clone(), ..GetOptions::default() };
-        let ours = get(&path, location.clone(), &options).unwrap();
+        let ours = open(&path, &location, &options).unwrap();
         let library = LocalFileSystem::new().get_opts(&location, options).await.unwrap();
         assert_eq!((&ours.meta, &ours.range), (&library.meta, &library.range));
         assert_eq!(ours.bytes().await.unwrap(), library.bytes().await.unwrap());
@@ -163,7 +168,7 @@ mod tests {
         std::fs::write(path.with_extension("new"), "9876543210").unwrap();
         std::fs::rename(path.with_extension("new"), &path).unwrap();
         let options = GetOptions { if_match: pinned.e_tag, ..GetOptions::default() };
-        assert!(matches!(get(&path, location, &options), Err(Error::Precondition { .. })));
+        assert!(matches!(open(&path, &location, &options), Err(Error::Precondition { .. })));
     }
 
     #[test]
@@ -180,8 +185,8 @@ mod tests {
     #[test]
     fn neither_folders_nor_missing_files_are_objects() {
         let (folder, path, location) = file("0");
-        assert!(matches!(get(folder.path(), location.clone(), &GetOptions::default()), Err(Error::NotFound { .. })));
-        let missing = get(&path.with_extension("none"), location, &GetOptions::default());
+        assert!(matches!(open(folder.path(), &location, &GetOptions::default()), Err(Error::NotFound { .. })));
+        let missing = open(&path.with_extension("none"), &location, &GetOptions::default());
         assert!(matches!(missing, Err(Error::NotFound { .. })));
     }
 }
