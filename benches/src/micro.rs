@@ -18,7 +18,7 @@ use crate::{Choice, mesh, plain, report, usage};
 /// Domains among which the products of the lookup are spread.
 const DOMAINS: usize = 20;
 /// Times that a statement is planned; the best counts.
-const PLANS: usize = 50;
+const PLANS: usize = 200;
 
 /// What was measured.
 #[derive(Debug, Clone)]

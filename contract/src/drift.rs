@@ -64,8 +64,8 @@ impl FromStr for DriftPolicy {
 /// Whether a key of a document means the policy: `schema_drift`, `schemaDrift`, `x-schema-drift`.
 pub(crate) fn is_key(key: &str) -> bool {
     let key = key.strip_prefix("x-").unwrap_or(key);
-    let letters: String = key.chars().filter(|c| !matches!(c, '_' | '-')).flat_map(char::to_lowercase).collect();
-    letters == "schemadrift"
+    let letters = key.chars().filter(|c| !matches!(c, '_' | '-')).flat_map(char::to_lowercase);
+    letters.eq("schemadrift".chars())
 }
 
 impl Product {

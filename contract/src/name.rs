@@ -17,7 +17,27 @@ use serde::{Deserialize, Serialize};
 ///
 /// `customer-lifetime-value`, `Customer_Lifetime_Value` and `customer_lifetime_value` fold alike.
 pub fn fold(name: &str) -> String {
-    name.chars().flat_map(char::to_lowercase).map(|c| if c == '-' { '_' } else { c }).collect()
+    if name.is_ascii() {
+        let mut folded = name.to_ascii_lowercase();
+        if folded.contains('-') {
+            folded = folded.replace('-', "_");
+        }
+        return folded;
+    }
+    folding(name).collect()
+}
+
+/// Whether two names fold alike, see [`fold`].
+pub fn alike(one: &str, other: &str) -> bool {
+    if one.is_ascii() && other.is_ascii() {
+        let folded = |byte: u8| if byte == b'-' { b'_' } else { byte.to_ascii_lowercase() };
+        return one.len() == other.len() && one.bytes().map(folded).eq(other.bytes().map(folded));
+    }
+    folding(one).eq(folding(other))
+}
+
+fn folding(name: &str) -> impl Iterator<Item = char> + '_ {
+    name.chars().flat_map(char::to_lowercase).map(|c| if c == '-' { '_' } else { c })
 }
 
 /// Why a text is not a name.
@@ -181,6 +201,19 @@ mod tests {
         let name = ProductName::new("customer", "Customer-Lifetime_value").unwrap();
         assert_eq!(name.to_string(), "customer.Customer-Lifetime_value");
         assert_eq!(name.folded(), "customer.customer_lifetime_value");
+    }
+
+    #[test]
+    fn names_are_alike_when_they_fold_alike() {
+        let names =
+            ["Order-ID", "order_id", "orderid", "ÄRGER", "ärger", "arger", "\u{212a}elvin", "kelvin", "", "-", "_"];
+        for one in names {
+            let letters: String = one.chars().flat_map(char::to_lowercase).collect();
+            assert_eq!(fold(one), letters.replace('-', "_"));
+            for other in names {
+                assert_eq!(alike(one, other), fold(one) == fold(other), "{one} {other}");
+            }
+        }
     }
 
     #[test]

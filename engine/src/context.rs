@@ -166,6 +166,16 @@ impl ScanLog {
 
     /// All so far.
     pub fn reports(&self) -> Vec<ScanReport> {
-        self.0.lock().clone()
+        self.since(0)
+    }
+
+    /// How many there are so far.
+    pub(crate) fn count(&self) -> usize {
+        self.0.lock().len()
+    }
+
+    /// Those that came after the first `count`.
+    pub(crate) fn since(&self, count: usize) -> Vec<ScanReport> {
+        self.0.lock().get(count..).unwrap_or_default().to_vec()
     }
 }

@@ -38,7 +38,7 @@ impl ColumnFacts {
     ///
     /// A column that the file lacks is null in every row. Nested columns have no statistics of their own.
     pub(crate) fn of(footer: &Footer, promised: &Field) -> Self {
-        let rows = footer.group_rows();
+        let rows = &footer.groups.rows;
         let unknown = || Self::unknown(promised.data_type(), rows.len());
         match footer.schema.field_with_name(promised.name()) {
             Err(_) => Self { nulls: UInt64Array::from(rows.clone()), ..unknown() },

@@ -24,6 +24,7 @@ use parquet::file::metadata::{ColumnChunkMetaData, PageIndexPolicy, ParquetMetaD
 use tokio::sync::OnceCell;
 
 use super::column::ColumnFacts;
+use super::groups::Groups;
 use super::reader::PinnedReader;
 use crate::common::find;
 use crate::common::source::Source;
@@ -38,22 +39,15 @@ pub(crate) struct Footer {
     pub(crate) metadata: Arc<ParquetMetaData>,
     /// The columns as Arrow reads them.
     pub(crate) schema: SchemaRef,
-    columns: Mutex<HashMap<(String, DataType), Arc<ColumnFacts>>>,
+    /// What every plan weighs of it.
+    pub(crate) groups: Groups,
+    /// By name; for each type that was promised of it.
+    columns: Mutex<HashMap<String, Vec<(DataType, Arc<ColumnFacts>)>>>,
     /// The promise that this file was compared with last, and what differs.
     compared: Mutex<Option<(SchemaRef, Arc<[Difference]>)>>,
 }
 
 impl Footer {
-    /// Row counts, one per row group.
-    pub(crate) fn group_rows(&self) -> Vec<u64> {
-        self.metadata.row_groups().iter().map(|group| u64::try_from(group.num_rows()).unwrap_or(0)).collect()
-    }
-
-    /// Rows of the whole file.
-    pub(crate) fn rows(&self) -> u64 {
-        self.group_rows().iter().sum()
-    }
-
     /// The type of a stored column where a log has the last word: the old 96 bit times are instants.
     pub(crate) fn by_log(&self, stored: &Field) -> DataType {
         let columns = self.metadata.file_metadata().schema_descr();
@@ -69,12 +63,21 @@ impl Footer {
 
     /// What the statistics say of a column, in the type of `promised`; computed once per footer and type.
     pub(crate) fn column(&self, promised: &Field) -> Arc<ColumnFacts> {
-        let key = (promised.name().clone(), promised.data_type().clone());
-        if let Some(known) = self.columns.lock().get(&key) {
-            return Arc::clone(known);
+        let data_type = promised.data_type();
+        let known = |facts: &Vec<(DataType, Arc<ColumnFacts>)>| {
+            facts.iter().find(|(known, _)| known == data_type).map(|(_, facts)| Arc::clone(facts))
+        };
+        if let Some(facts) = self.columns.lock().get(promised.name()).and_then(known) {
+            return facts;
         }
         let facts = Arc::new(ColumnFacts::of(self, promised));
-        self.columns.lock().insert(key, Arc::clone(&facts));
+        let mut columns = self.columns.lock();
+        let of_name = columns.entry(promised.name().clone()).or_default();
+        // Another query may have been first.
+        if let Some(facts) = known(of_name) {
+            return facts;
+        }
+        of_name.push((data_type.clone(), Arc::clone(&facts)));
         facts
     }
 
@@ -231,7 +234,8 @@ async fn load(source: &Source, file: &ObjectMeta) -> Result<Arc<Footer>> {
     let metadata = Arc::new(believable(metadata).map_err(broken)?);
     let arrow = ArrowReaderMetadata::try_new(Arc::clone(&metadata), ArrowReaderOptions::new()).map_err(broken)?;
     let schema = Arc::clone(arrow.schema());
-    Ok(Arc::new(Footer { metadata, schema, columns: Mutex::default(), compared: Mutex::default() }))
+    let groups = Groups::of(&metadata);
+    Ok(Arc::new(Footer { metadata, schema, groups, columns: Mutex::default(), compared: Mutex::default() }))
 }
 
 /// Takes out the statistics that pruning must not believe.

@@ -9,6 +9,7 @@ mod adapter;
 mod column;
 pub(crate) mod confirmed;
 pub(crate) mod footer;
+mod groups;
 pub(crate) mod known;
 mod promise;
 mod prune;
@@ -90,7 +91,7 @@ impl Parquet {
             version: manifest.version(),
             files: manifest.files.len() as u64,
             bytes: manifest.bytes(),
-            rows: Some(footers.iter().map(|footer| footer.rows()).sum()),
+            rows: Some(footers.iter().map(|footer| footer.groups.all_rows).sum()),
         })
     }
 }

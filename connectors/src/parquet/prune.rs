@@ -60,7 +60,7 @@ pub(crate) struct Candidate<'a> {
 ///
 /// Cost: one vectorized pass over all row groups for each predicate; no storage is read.
 pub(crate) fn groups(columns: &Columns, files: &[Candidate<'_>], predicates: &[Judged]) -> Vec<Vec<usize>> {
-    let sizes: Vec<usize> = files.iter().map(|file| file.footer.metadata.num_row_groups()).collect();
+    let sizes: Vec<usize> = files.iter().map(|file| file.footer.groups.rows.len()).collect();
     let mut keep = vec![true; sizes.iter().sum()];
     for judged in predicates {
         let Some(pruning) = &judged.pruning else { continue };
@@ -88,7 +88,7 @@ struct Known {
 
 impl Known {
     fn of(columns: &Columns, files: &[Candidate<'_>], names: &[String]) -> Result<Self> {
-        let rows: UInt64Array = files.iter().flat_map(|file| file.footer.group_rows()).collect();
+        let rows: UInt64Array = files.iter().flat_map(|file| file.footer.groups.rows.iter().copied()).collect();
         let bounds = names
             .iter()
             .map(|name| {
@@ -108,9 +108,9 @@ fn of_partition(position: usize, files: &[Candidate<'_>]) -> Result<Bounds> {
     let mut nulls = Vec::new();
     for file in files {
         let value = &file.values[position];
-        let rows = file.footer.group_rows();
+        let rows = &file.footer.groups.rows;
         values.push(value.to_array_of_size(rows.len())?);
-        nulls.extend(rows.into_iter().map(|count| if value.is_null() { count } else { 0 }));
+        nulls.extend(rows.iter().map(|count| if value.is_null() { *count } else { 0 }));
     }
     let mins = joined(values.iter())?;
     Ok(Bounds { maxes: Arc::clone(&mins), mins, nulls: Arc::new(UInt64Array::from(nulls)) })

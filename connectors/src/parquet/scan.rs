@@ -21,7 +21,6 @@ use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::empty::EmptyExec;
 use futures::{FutureExt, StreamExt, TryStreamExt, stream};
 use meshweave_engine::context::Pushed;
-use parquet::file::metadata::RowGroupMetaData;
 
 use super::adapter::PromisedColumns;
 use super::confirmed::{Question, lies_within};
@@ -144,7 +143,7 @@ impl ParquetTable {
         }
         for (_, field, bounds, question) in self.questions(file) {
             if self.confirmed.get(&question).is_none() {
-                self.confirmed.put(question, lies_within(&footer.column(field), &footer.group_rows(), bounds));
+                self.confirmed.put(question, lies_within(&footer.column(field), &footer.groups.rows, bounds));
             }
         }
     }
@@ -167,12 +166,12 @@ impl ParquetTable {
                 .try_collect()
                 .await
                 .map_err(datafusion::error::DataFusionError::from)?;
-            rows += landed.iter().map(|(_, footer): &(_, Arc<Footer>)| footer.rows()).sum::<u64>();
+            rows += landed.iter().map(|(_, footer): &(_, Arc<Footer>)| footer.groups.all_rows).sum::<u64>();
             opened.extend(landed);
             at_once = at_once.saturating_mul(2);
         }
         if let Some(limit) = limit {
-            opened.truncate(enough(opened.iter().map(|(_, footer)| footer.rows()), limit as u64));
+            opened.truncate(enough(opened.iter().map(|(_, footer)| footer.groups.all_rows), limit as u64));
         }
         Ok(opened)
     }
@@ -214,13 +213,9 @@ impl ParquetTable {
         };
         let mut weights = Vec::new();
         for (index, file) in kept.iter().enumerate() {
-            let leaves: Vec<bool> = {
-                let descriptor = file.footer.metadata.file_metadata().schema_descr();
-                (0..descriptor.num_columns()).map(|leaf| is_read(descriptor.get_column_root(leaf).name())).collect()
-            };
-            for &group in &file.groups {
-                weights.push((index, group, chunk_bytes(file.footer.metadata.row_group(group), &leaves)));
-            }
+            let read: Vec<_> = file.footer.groups.columns.iter().filter(|column| is_read(&column.name)).collect();
+            let bytes = |group: usize| read.iter().map(|column| column.compressed[group]).sum();
+            weights.extend(file.groups.iter().map(|&group| (index, group, bytes(group))));
         }
         weights
     }
@@ -280,7 +275,7 @@ impl ParquetTable {
 
     /// One file, or some of its row groups. Its range says that it is not to be cut again.
     fn partitioned_file(&self, share: &Share, kept: &Kept<'_>, projected: &[&Field]) -> PartitionedFile {
-        let total = kept.footer.metadata.num_row_groups();
+        let total = kept.footer.groups.rows.len();
         let mut access = vec![RowGroupAccess::Skip; total];
         for &group in &share.groups {
             access[group] = RowGroupAccess::Scan;
@@ -317,9 +312,4 @@ fn enough(rows: impl Iterator<Item = u64>, limit: u64) -> usize {
         is_short
     });
     before.count().max(1)
-}
-
-fn chunk_bytes(group: &RowGroupMetaData, leaves: &[bool]) -> u64 {
-    let read = group.columns().iter().zip(leaves).filter(|(_, is_read)| **is_read);
-    read.map(|(chunk, _)| u64::try_from(chunk.compressed_size()).unwrap_or(0)).sum()
 }

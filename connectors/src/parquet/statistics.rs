@@ -24,7 +24,7 @@ pub(crate) struct Part<'a> {
 
 /// Statistics of the rows of one part.
 pub(crate) fn of_part(columns: &Columns, part: &Part<'_>, projected: &[&Field]) -> Statistics {
-    let all = part.footer.group_rows();
+    let all = &part.footer.groups.rows;
     let rows: u64 = part.groups.iter().map(|group| all[*group]).sum();
     let is_wanted = |field: &Field| projected.iter().any(|wanted| wanted.name() == field.name());
     let stored = columns.file_schema.fields().iter().map(|field| {
@@ -32,7 +32,7 @@ pub(crate) fn of_part(columns: &Columns, part: &Part<'_>, projected: &[&Field]) 
             return ColumnStatistics::new_unknown();
         }
         let facts = part.footer.column(field);
-        let known = if part.groups.len() == all.len() { facts.whole(&all) } else { facts.over(part.groups, &all) };
+        let known = if part.groups.len() == all.len() { facts.whole(all) } else { facts.over(part.groups, all) };
         known.with_byte_size(byte_size(part, field, rows))
     });
     let folders = part.values.iter().map(|value| of_value(value, rows));
@@ -48,17 +48,11 @@ fn byte_size(part: &Part<'_>, field: &Field, rows: u64) -> Precision<usize> {
     if let Some(width) = field.data_type().primitive_width() {
         return Precision::Exact(count(rows).saturating_mul(width));
     }
-    let descriptor = part.footer.metadata.file_metadata().schema_descr();
-    let leaves: Vec<usize> =
-        (0..descriptor.num_columns()).filter(|leaf| descriptor.get_column_root(*leaf).name() == field.name()).collect();
-    if leaves.is_empty() {
-        return Precision::Absent;
+    let mut columns = part.footer.groups.columns.iter();
+    match columns.find(|column| column.name == *field.name()) {
+        Some(sizes) => Precision::Inexact(count(part.groups.iter().map(|group| sizes.unpacked[*group]).sum())),
+        None => Precision::Absent,
     }
-    let bytes = |group: &usize| -> u64 {
-        let group = part.footer.metadata.row_group(*group);
-        leaves.iter().map(|leaf| u64::try_from(group.column(*leaf).uncompressed_size()).unwrap_or(0)).sum()
-    };
-    Precision::Inexact(count(part.groups.iter().map(bytes).sum()))
 }
 
 fn of_value(value: &ScalarValue, rows: u64) -> ColumnStatistics {

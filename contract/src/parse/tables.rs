@@ -11,7 +11,7 @@ use super::node::Place;
 use super::parts::{FoundTable, Mention, Parts};
 use super::report::Report;
 use crate::model::Table;
-use crate::name::{TableName, fold};
+use crate::name::{TableName, alike, fold};
 use crate::problem::code;
 use crate::types::MAX_TYPE_DEPTH;
 
@@ -24,7 +24,7 @@ pub(crate) fn settle(parts: &mut Parts, report: &mut Report) -> Vec<Table> {
     let mut found = std::mem::take(&mut parts.tables);
     let is_main = |t: &FoundTable| match (&t.name, &product) {
         (None, _) => true,
-        (Some(name), Some(product)) => fold(name) == fold(product),
+        (Some(name), Some(product)) => alike(name, product),
         (Some(_), None) => false,
     };
     let main = found.iter().position(is_main).unwrap_or_default();

@@ -11,7 +11,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use meshweave_contract::model::{Product, Status};
-use meshweave_contract::name::fold;
+use meshweave_contract::name::{alike, fold};
 use meshweave_contract::parse::nearest;
 
 use super::{CatalogSnapshot, Entry, Listed, NamePart, Resolved, system};
@@ -67,7 +67,7 @@ struct Word<'a> {
 impl Word<'_> {
     /// Whether this word means the name spelled `spelling`.
     fn means(&self, spelling: &str) -> bool {
-        if self.quoted { self.text == spelling } else { fold(self.text) == fold(spelling) }
+        if self.quoted { self.text == spelling } else { alike(self.text, spelling) }
     }
 }
 

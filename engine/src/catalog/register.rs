@@ -12,7 +12,7 @@ use std::sync::Arc;
 use arrow::datatypes::SchemaRef;
 use async_trait::async_trait;
 use meshweave_contract::model::{Body, Product};
-use meshweave_contract::name::{ProductId, fold};
+use meshweave_contract::name::{ProductId, alike, fold};
 use meshweave_contract::parse::{Bundle, Parsed, Text, canonical_hash, nearest, slug};
 use meshweave_contract::ports::SqlTable;
 use meshweave_contract::problem::Severity;
@@ -379,7 +379,7 @@ fn read(registration: &Registration) -> Result<Contract> {
 
 fn domain_of(snapshot: &CatalogSnapshot, product: &Product) -> Result<Arc<Domain>> {
     let name = product.id.name.domain.as_str();
-    let broken = snapshot.problems.iter().find(|p| fold(&p.subject) == fold(name));
+    let broken = snapshot.problems.iter().find(|p| alike(&p.subject, name));
     // A domain whose document was broken since serves queries as it was; nothing new comes to it.
     let domain = snapshot.domain(name).filter(|_| broken.is_none());
     domain.map(Arc::clone).ok_or_else(|| {

@@ -8,7 +8,7 @@
 use std::fmt;
 
 use meshweave_contract::model::Column;
-use meshweave_contract::name::fold;
+use meshweave_contract::name::alike;
 use meshweave_contract::types::LogicalType;
 
 use super::ResolvedColumn;
@@ -120,7 +120,7 @@ pub fn compare(promised: &[Column], stored: &[Column]) -> (SchemaReport, Vec<Res
             Some(found) => report.differences.extend(differences(column, found)),
             None => report.differences.push(Difference::MissingColumn {
                 column: column.name.clone(),
-                spelled: stored.iter().find(|s| fold(&s.name) == fold(&column.name)).map(|s| s.name.clone()),
+                spelled: stored.iter().find(|s| alike(&s.name, &column.name)).map(|s| s.name.clone()),
             }),
         }
     }

@@ -3,7 +3,7 @@
 //! Start reading at [`places`].
 
 use arrow::datatypes::Schema;
-use meshweave_contract::name::fold;
+use meshweave_contract::name::alike;
 use meshweave_contract::parse::nearest;
 
 use super::cast;
@@ -40,7 +40,7 @@ pub(super) fn places(promised: &Schema, rows: &Schema) -> Result<Vec<Option<usiz
 
 fn place(promised: &Schema, name: &str) -> Option<usize> {
     let exact = promised.fields().iter().position(|field| field.name() == name);
-    exact.or_else(|| promised.fields().iter().position(|field| fold(field.name()) == fold(name)))
+    exact.or_else(|| promised.fields().iter().position(|field| alike(field.name(), name)))
 }
 
 fn unknown(promised: &Schema, name: &str) -> String {

@@ -13,7 +13,7 @@ use arrow::datatypes::Schema;
 use arrow::row::{RowConverter, SortField};
 use datafusion::execution::memory_pool::MemoryReservation;
 use meshweave_contract::model::{Check, Column};
-use meshweave_contract::name::fold;
+use meshweave_contract::name::alike;
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 
@@ -66,7 +66,7 @@ pub(super) fn of(
     for check in quality.iter().filter(|check| check.metric == "unique").filter(is_plain) {
         let listed = check.arguments.get("columns").and_then(Value::as_array).into_iter().flatten();
         let names = listed.filter_map(Value::as_str).chain(check.column.as_deref());
-        let place = |name: &str| schema.fields().iter().position(|field| fold(field.name()) == fold(name));
+        let place = |name: &str| schema.fields().iter().position(|field| alike(field.name(), name));
         add(names.map(place).collect::<Option<Vec<usize>>>().unwrap_or_default());
     }
     wanted.into_iter().map(|columns| Key::new(columns, schema, room)).collect()

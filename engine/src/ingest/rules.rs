@@ -13,7 +13,7 @@ use arrow::datatypes::{DataType, Schema};
 use arrow::error::ArrowError;
 use datafusion::common::ScalarValue;
 use meshweave_contract::model::{Check, Column, Range};
-use meshweave_contract::name::fold;
+use meshweave_contract::name::alike;
 use serde_json::Value;
 
 use super::check::nulls;
@@ -74,7 +74,7 @@ pub(super) fn of(columns: &[Column], quality: &[Check], schema: &Schema) -> Resu
     }
     for check in quality.iter().filter(|check| check.threshold.is_none() && !check.arguments.contains_key("where")) {
         let Some(name) = &check.column else { continue };
-        let Some(at) = schema.fields().iter().position(|field| fold(field.name()) == fold(name)) else { continue };
+        let Some(at) = schema.fields().iter().position(|field| alike(field.name(), name)) else { continue };
         let field = schema.field(at);
         let mut make = Make { rules: &mut rules, column: at, name: field.name(), data_type: field.data_type() };
         make.quality(check)?;

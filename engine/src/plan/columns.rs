@@ -19,7 +19,7 @@ use datafusion::sql::sqlparser::ast::{
     RenameSelectItem, Select, SelectItem, SelectItemQualifiedWildcardKind, TableAlias, TableFactor, TableWithJoins,
     VisitMut, VisitorMut, WildcardAdditionalOptions,
 };
-use meshweave_contract::name::fold;
+use meshweave_contract::name::{alike, fold};
 
 use crate::error::{Error, Result};
 use crate::plan::names::{Scope, Source, normal, parts_of};
@@ -186,9 +186,8 @@ impl Spelling<'_> {
         let [column, tail @ ..] = idents else { return Ok(()) };
         let schema = &self.schemas[index];
         if column.quote_style.is_none() {
-            let folded = fold(&column.value);
-            let fits: BTreeSet<String> =
-                schema.fields().iter().map(|f| f.name()).filter(|name| fold(name) == folded).cloned().collect();
+            let names = schema.fields().iter().map(|field| field.name());
+            let fits: BTreeSet<String> = names.filter(|name| alike(name, &column.value)).cloned().collect();
             match fits.first() {
                 Some(only) if fits.len() == 1 => set(column, only),
                 Some(_) => match fits.get(&column.value) {
@@ -328,7 +327,7 @@ impl Spelling<'_> {
 fn same(ident: &Ident, spelled: &str) -> bool {
     match ident.quote_style {
         Some(_) => ident.value == spelled,
-        None => fold(&ident.value) == fold(spelled),
+        None => alike(&ident.value, spelled),
     }
 }
 

@@ -97,7 +97,7 @@ async fn planned(
     let mut resolution = resolve(engine, ctx, &snapshot, &statement.sql)?;
     let pinner = pin::Pinner { ctx, connectors: &engine.connectors, state: &engine.state, pins };
     let ground = Ground::of(&resolution, &snapshot, &engine.policy);
-    let reports_before = ctx.scans.reports().len();
+    let reports_before = ctx.scans.count();
     let products: Arc<[String]> = resolution.wanted.iter().map(|wanted| wanted.entry.id().name.to_string()).collect();
     Span::current().record("products", products.join(", "));
     let pinned = Box::pin(pin::pin(&pinner, &resolution.wanted)).instrument(info_span!("pin")).await?;
@@ -120,7 +120,7 @@ async fn planned(
         state.query_planner().create_physical_plan(&optimized, &state).instrument(planning).await.map_err(ours)?;
 
     let schema = answer_schema(optimized.schema().as_arrow(), &physical.schema());
-    let reports = ctx.scans.reports().split_off(reports_before);
+    let reports = ctx.scans.since(reports_before);
     let mut rows = explain::views(&resolution);
     rows.extend(explain::rows(&pinned.entries, &reports));
     let (plan, counted) = run::counted(physical).map_err(ours)?;

@@ -22,7 +22,7 @@ use datafusion::sql::sqlparser::ast::{
     Ident, ObjectName, ObjectNamePart, Query, TableAlias, TableFactor, VisitMut, VisitorMut, With,
 };
 use meshweave_contract::model::Body;
-use meshweave_contract::name::{ProductId, fold};
+use meshweave_contract::name::{ProductId, alike};
 
 use crate::catalog::{CatalogSnapshot, Entry, NamePart, Resolved};
 use crate::connect::AsOf;
@@ -184,7 +184,7 @@ impl<'a> Resolver<'a> {
     /// The table's part of a name that may mean a temporary table, and whether the schema is named.
     pub(super) fn in_temp<'n>(&self, parts: &'n [NamePart]) -> Option<(&'n NamePart, bool)> {
         let means = |part: &NamePart, name: &str| {
-            if part.quoted { part.text == name } else { fold(&part.text) == fold(name) }
+            if part.quoted { part.text == name } else { alike(&part.text, name) }
         };
         match parts {
             [table] => Some((table, false)),

@@ -19,7 +19,7 @@ use datafusion::sql::sqlparser::ast::{
     Insert, ObjectName, ObjectType, Query, Select, SelectItem, SetExpr, Statement as SqlStatement, TableAlias,
     TableFactor, TableObject, TableWithJoins, Update, VisitMut, VisitorMut,
 };
-use meshweave_contract::name::fold;
+use meshweave_contract::name::alike;
 
 use crate::catalog::NamePart;
 use crate::connect::AsOf;
@@ -290,7 +290,7 @@ fn spelled_column(name: &ObjectName, table: &TempTable) -> Result<Ident> {
     let ident = name.0.last().and_then(|part| part.as_ident().cloned()).unwrap_or_else(|| Ident::new(""));
     let is_it = |spelling: &str| match ident.quote_style {
         Some(_) => spelling == ident.value,
-        None => fold(spelling) == fold(&ident.value),
+        None => alike(spelling, &ident.value),
     };
     let found = table.schema().fields().iter().find(|field| is_it(field.name()));
     let found = found.ok_or_else(|| Failure::NameNotFound {

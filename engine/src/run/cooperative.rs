@@ -10,12 +10,12 @@ use std::sync::Arc;
 
 use datafusion::common::JoinType;
 use datafusion::common::config::ConfigOptions;
-use datafusion::common::tree_node::{Transformed, TreeNode};
 use datafusion::error::Result as DfResult;
 use datafusion::physical_optimizer::PhysicalOptimizerRule;
 use datafusion::physical_optimizer::ensure_coop::EnsureCooperative;
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::coop::CooperativeExec;
+use datafusion::physical_plan::execution_plan::{ChildrenPropertiesMode, ReplaceChildrenOptions};
 use datafusion::physical_plan::joins::{
     CrossJoinExec, HashJoinExec, NestedLoopJoinExec, PiecewiseMergeJoinExec, SortMergeJoinExec,
 };
@@ -45,19 +45,35 @@ impl PhysicalOptimizerRule for YieldingJoins {
     }
 
     fn optimize(&self, plan: Arc<dyn ExecutionPlan>, _: &ConfigOptions) -> DfResult<Arc<dyn ExecutionPlan>> {
-        let yielding = |node: Arc<dyn ExecutionPlan>| {
-            Ok(if multiplies(node.as_ref()) {
-                Transformed::yes(Arc::new(CooperativeExec::new(node)) as Arc<dyn ExecutionPlan>)
-            } else {
-                Transformed::no(node)
-            })
-        };
-        plan.transform_up(yielding).map(|transformed| transformed.data)
+        Ok(yielding(&plan)?.unwrap_or(plan))
     }
 
     fn schema_check(&self) -> bool {
         true
     }
+}
+
+/// The plan with nodes that yield put in; none when it needs none.
+///
+/// What is above such a node keeps its properties instead of computing them again, the most of what a change of a plan costs: to
+/// yield changes neither the columns nor the order nor the partitions of what comes from below.
+fn yielding(node: &Arc<dyn ExecutionPlan>) -> DfResult<Option<Arc<dyn ExecutionPlan>>> {
+    let children = node.children();
+    let changed = children.iter().map(|child| yielding(child)).collect::<DfResult<Vec<_>>>()?;
+    let rebuilt = match changed.iter().any(Option::is_some) {
+        true => {
+            let both = changed.into_iter().zip(children);
+            let children = both.map(|(changed, child)| changed.unwrap_or_else(|| Arc::clone(child))).collect();
+            let keep = ReplaceChildrenOptions::new(ChildrenPropertiesMode::Keep);
+            Some(Arc::clone(node).replace_children(children, keep)?)
+        }
+        false => None,
+    };
+    if !multiplies(node.as_ref()) {
+        return Ok(rebuilt);
+    }
+    let node = rebuilt.unwrap_or_else(|| Arc::clone(node));
+    Ok(Some(Arc::new(CooperativeExec::new(node))))
 }
 
 /// Whether a node can give more batches than it reads.

@@ -9,7 +9,7 @@ use arrow::datatypes::{Schema, SchemaRef};
 use datafusion::execution::SendableRecordBatchStream;
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use futures::StreamExt as _;
-use meshweave_contract::name::fold;
+use meshweave_contract::name::alike;
 
 use super::change::exists;
 use super::rows::fit;
@@ -80,7 +80,7 @@ fn by_name(rows: SendableRecordBatchStream, table: &TempTable) -> Result<Sendabl
 fn places(rows: &Schema, table: &TempTable) -> Result<Vec<Option<usize>>> {
     let of = |name: &str| {
         let exact = rows.fields().iter().position(|field| field.name() == name);
-        exact.or_else(|| rows.fields().iter().position(|field| fold(field.name()) == fold(name)))
+        exact.or_else(|| rows.fields().iter().position(|field| alike(field.name(), name)))
     };
     let places: Vec<Option<usize>> = table.schema().fields().iter().map(|field| of(field.name())).collect();
     match (0..rows.fields().len()).find(|place| !places.contains(&Some(*place))) {
