@@ -130,6 +130,19 @@ fn opened(path: &FilePath, roots: &[PathBuf], location: &Path) -> Result<File> {
     opened.map_err(|error| read::unopened(error, path))
 }
 
+/// Opens a folder below the roots, as [`opened`] does; none when no folder lies there.
+fn opened_folder(path: &FilePath, roots: &[PathBuf], location: &Path) -> Result<Option<File>> {
+    let at_once = is_below(path, roots).then(|| unlinked::open_folder(path)).flatten();
+    let opened = match at_once {
+        Some(opened) => opened,
+        None => {
+            let real = confined(path, roots, location)?;
+            unlinked::open_folder(&real).unwrap_or_else(|| walk::open(&real))
+        }
+    };
+    walk::present(opened)
+}
+
 /// The next file of a listing, from what was found last or from a further turn.
 async fn listed((mut found, mut rest): Listing) -> Result<Option<(ObjectMeta, Listing)>> {
     if found.is_empty()
@@ -196,8 +209,8 @@ impl ObjectStore for ConfinedFiles {
         let folder = prefix.parts().fold(PathBuf::from("/"), |path, part| path.join(part.as_ref()));
         let (roots, location) = (Arc::clone(&self.roots), prefix.clone());
         let begun = waiting(move || -> Result<Listing> {
-            confined(&folder, &roots, &location)?;
-            let mut walk = Walk::new(folder, location);
+            let Some(opened) = opened_folder(&folder, &roots, &location)? else { return Ok((VecDeque::new(), None)) };
+            let mut walk = Walk::new(opened, folder, location)?;
             let (found, is_all) = walk.take(LISTED_AT_A_TIME);
             Ok((found, (!is_all).then_some(walk)))
         });

@@ -14,7 +14,7 @@ use std::ops::Range;
 use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::Path as FilePath;
 use std::sync::Arc;
-use std::time::UNIX_EPOCH;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
 use futures::{StreamExt, stream};
@@ -41,7 +41,7 @@ pub(super) fn get(file: File, path: &FilePath, location: Path, options: &GetOpti
     if metadata.is_dir() {
         return Err(unopened(IoError::from(ErrorKind::NotFound), path));
     }
-    let meta = described(&metadata, location)?;
+    let meta = described(&Seen::of(&metadata)?, location);
     options.check_preconditions(&meta)?;
     let range = match &options.range {
         Some(range) => range.as_range(meta.size).map_err(failed)?,
@@ -83,14 +83,28 @@ fn unchanged(file: &File, before: &Metadata, meta: &ObjectMeta) -> Result<()> {
 /// The ETag is the one that `object_store` gives local files (inode, time in microseconds and size, in hexadecimal digits, as web servers
 /// do), since manifests that were kept and other requests tell it too.
 ///
-/// # Errors
-/// When the file system tells no times.
-pub(super) fn described(metadata: &Metadata, location: Path) -> Result<ObjectMeta> {
-    let modified = metadata.modified().map_err(failed)?;
+pub(super) fn described(seen: &Seen, location: Path) -> ObjectMeta {
+    let Seen { inode, size, modified } = *seen;
     let micros = modified.duration_since(UNIX_EPOCH).unwrap_or_default().as_micros();
-    let (inode, size) = (metadata.ino(), metadata.len());
     let e_tag = Some(format!("{inode:x}-{micros:x}-{size:x}"));
-    Ok(ObjectMeta { location, last_modified: modified.into(), size, e_tag, version: None })
+    ObjectMeta { location, last_modified: modified.into(), size, e_tag, version: None }
+}
+
+/// What a look at a file shows.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Seen {
+    pub(super) inode: u64,
+    pub(super) size: u64,
+    pub(super) modified: SystemTime,
+}
+
+impl Seen {
+    /// # Errors
+    /// When the file system tells no times.
+    fn of(metadata: &Metadata) -> Result<Self> {
+        let modified = metadata.modified().map_err(failed)?;
+        Ok(Self { inode: metadata.ino(), size: metadata.len(), modified })
+    }
 }
 
 /// Why a file could not be opened, as stores tell it.
@@ -152,7 +166,7 @@ mod tests {
         let (_folder, path, location) = file("0123456789");
         let theirs = LocalFileSystem::new().head(&location).await.unwrap();
         let metadata = std::fs::metadata(&path).unwrap();
-        assert_eq!(described(&metadata, location.clone()).unwrap(), theirs);
+        assert_eq!(described(&Seen::of(&metadata).unwrap(), location.clone()), theirs);
         let range = Some(GetRange::Bounded(2..4));
         let options = GetOptions { range, if_match: theirs.e_tag.clone(), ..GetOptions::default() };
         let ours = open(&path, &location, &options).unwrap();
@@ -176,7 +190,7 @@ mod tests {
         let (_folder, path, location) = file("0123456789");
         let open = File::open(&path).unwrap();
         let before = open.metadata().unwrap();
-        let meta = described(&before, location).unwrap();
+        let meta = described(&Seen::of(&before).unwrap(), location);
         unchanged(&open, &before, &meta).unwrap();
         std::fs::write(&path, "0").unwrap();
         assert!(matches!(unchanged(&open, &before, &meta), Err(Error::Precondition { .. })));

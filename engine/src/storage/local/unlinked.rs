@@ -5,27 +5,37 @@
 //! Start reading at [`open`].
 
 use std::fs::File;
-use std::io::Result;
+use std::io::{ErrorKind, Result};
 use std::path::{Component, Path};
+
+use rustix::fs::OFlags;
 
 /// Opens a file for reading; none when a link stands on the way, or nobody can tell.
 ///
 /// # Errors
-/// [`std::io::ErrorKind::NotFound`] when nothing lies there, nor a link that would lead on.
+/// [`ErrorKind::NotFound`] when nothing lies there, nor a link that would lead on.
 pub(super) fn open(path: &Path) -> Option<Result<File>> {
-    only_what_is_sure(resolve::open(path, false))
+    only_what_is_sure(resolve::open(path, OFlags::RDONLY))
+}
+
+/// Opens a folder for listing; none when a link stands on the way, or nobody can tell.
+///
+/// # Errors
+/// As [`open`]; [`ErrorKind::NotADirectory`] when a file lies there.
+pub(super) fn open_folder(path: &Path) -> Option<Result<File>> {
+    only_what_is_sure(resolve::open(path, OFlags::RDONLY | OFlags::DIRECTORY))
 }
 
 /// Whether a path exists and is its own real path: absolute, without `.` and `..`, and no link on the way.
 pub(super) fn is_real(path: &Path) -> bool {
     let is_plain = |part: Component<'_>| matches!(part, Component::RootDir | Component::Normal(_));
-    path.is_absolute() && path.components().all(is_plain) && matches!(resolve::open(path, true), Some(Ok(_)))
+    path.is_absolute() && path.components().all(is_plain) && matches!(resolve::open(path, OFlags::PATH), Some(Ok(_)))
 }
 
 fn only_what_is_sure(opened: Option<Result<File>>) -> Option<Result<File>> {
     opened.filter(|opened| match opened {
         Ok(_) => true,
-        Err(error) => error.kind() == std::io::ErrorKind::NotFound,
+        Err(error) => matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory),
     })
 }
 
@@ -37,8 +47,7 @@ mod resolve {
 
     use rustix::fs::{CWD, Mode, OFlags, ResolveFlags, openat2};
 
-    pub(super) fn open(path: &Path, only_look: bool) -> Option<Result<File>> {
-        let how = if only_look { OFlags::PATH } else { OFlags::RDONLY };
+    pub(super) fn open(path: &Path, how: OFlags) -> Option<Result<File>> {
         let opened = openat2(CWD, path, how | OFlags::CLOEXEC, Mode::empty(), ResolveFlags::NO_SYMLINKS);
         Some(opened.map(File::from).map_err(Into::into))
     }
@@ -50,14 +59,16 @@ mod resolve {
     use std::io::Result;
     use std::path::Path;
 
-    pub(super) fn open(_: &Path, _: bool) -> Option<Result<File>> {
+    use rustix::fs::OFlags;
+
+    pub(super) fn open(_: &Path, _: OFlags) -> Option<Result<File>> {
         None
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, target_os = "linux"))]
 mod tests {
-    use std::io::{ErrorKind, Read};
+    use std::io::Read;
     use std::os::unix::fs::symlink;
 
     use super::*;
@@ -78,6 +89,8 @@ mod tests {
         let mut text = String::new();
         open(&real.join("a/file")).unwrap().unwrap().read_to_string(&mut text).unwrap();
         assert_eq!(text, "x");
+        assert!(open_folder(&real.join("a")).unwrap().is_ok() && open_folder(&real.join("link")).is_none());
+        assert_eq!(open_folder(&real.join("a/file")).unwrap().unwrap_err().kind(), ErrorKind::NotADirectory);
         assert!(open(&real.join("link/file")).is_none() && open(&real.join("dangling")).is_none());
         assert_eq!(open(&real.join("a/none")).unwrap().unwrap_err().kind(), ErrorKind::NotFound);
     }

@@ -8,37 +8,55 @@
 //! Start reading at [`Walk::next`].
 
 use std::collections::VecDeque;
-use std::fs::{Metadata, ReadDir};
+use std::fs::File;
 use std::io::{Error as IoError, ErrorKind};
-use std::os::unix::fs::MetadataExt;
-use std::path::PathBuf;
+use std::path::{Path as FilePath, PathBuf};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use object_store::path::Path;
 use object_store::{ObjectMeta, Result};
+use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags, Stat, fstat, openat, statat};
 
-use super::read::{described, failed};
+use super::read::{Seen, described, failed};
+
+/// How folders are opened.
+const FOLDER: OFlags = OFlags::RDONLY.union(OFlags::DIRECTORY).union(OFlags::CLOEXEC);
 
 /// A listing under way.
 #[derive(Debug)]
 pub(super) struct Walk {
     /// Folders that are open, outermost first.
     open: Vec<Folder>,
-    /// Where to begin; none once it has begun.
-    first: Option<(PathBuf, Path)>,
 }
 
 #[derive(Debug)]
 struct Folder {
-    entries: ReadDir,
+    entries: Dir,
+    /// For errors.
+    path: PathBuf,
     location: Path,
     /// Device and inode.
     identity: (u64, u64),
 }
 
+/// Opens a folder, links followed.
+pub(super) fn open(path: &FilePath) -> std::io::Result<File> {
+    Ok(rustix::fs::open(path, FOLDER, Mode::empty())?.into())
+}
+
 impl Walk {
-    /// A listing of `folder`, which is called `location` in the store.
-    pub(super) fn new(folder: PathBuf, location: Path) -> Self {
-        Self { open: Vec::new(), first: Some((folder, location)) }
+    /// A listing of an open folder.
+    ///
+    /// - `path`: its path, for errors.
+    /// - `location`: what it is called in the store.
+    ///
+    /// # Errors
+    /// Those of the file system.
+    pub(super) fn new(folder: File, path: PathBuf, location: Path) -> Result<Self> {
+        let mut walk = Self { open: Vec::new() };
+        let seen = fstat(&folder).map_err(failed)?;
+        walk.enter(Dir::new(folder), path, location, &seen)?;
+        Ok(walk)
     }
 
     /// At most so many further files, and whether that was all.
@@ -63,53 +81,62 @@ impl Walk {
     }
 
     fn step(&mut self) -> Result<Option<ObjectMeta>> {
-        if let Some((folder, location)) = self.first.take()
-            && let Some(metadata) = present(std::fs::metadata(&folder))?
-            && metadata.is_dir()
-        {
-            self.enter(&folder, location, &metadata)?;
-        }
         while let Some(folder) = self.open.last_mut() {
-            let Some(entry) = folder.entries.next() else {
+            let Some(entry) = folder.entries.read() else {
                 self.open.pop();
                 continue;
             };
             let entry = entry.map_err(failed)?;
-            let path = entry.path();
-            let Some(metadata) = present(std::fs::metadata(&path))? else { continue };
             let name = entry.file_name();
-            let Some(name) = name.to_str() else {
+            if matches!(name.to_bytes(), b"." | b"..") {
+                continue;
+            }
+            let within = folder.entries.fd().map_err(failed)?;
+            let Some(seen) = present(statat(within, name, AtFlags::empty()).map_err(Into::into))? else { continue };
+            let Ok(text) = name.to_str() else {
+                let path = folder.path.join(name.to_string_lossy().as_ref());
                 let message = format!("the name of {} is not valid UTF-8 text", path.display());
                 return Err(failed(IoError::new(ErrorKind::InvalidData, message)));
             };
-            let location = below(&folder.location, name)?;
-            if metadata.is_dir() {
-                self.enter(&path, location, &metadata)?;
-            } else if metadata.is_file() && !is_upload(name) {
-                return described(&metadata, location).map(Some);
+            let location = below(&folder.location, text)?;
+            match FileType::from_raw_mode(seen.st_mode) {
+                FileType::Directory => {
+                    let opened = openat(within, name, FOLDER, Mode::empty()).map_err(Into::into);
+                    let path = folder.path.join(text);
+                    if let Some(opened) = present(opened)? {
+                        self.enter(Dir::new(opened), path, location, &seen)?;
+                    }
+                }
+                FileType::RegularFile if !is_upload(text) => return Ok(Some(described(&shown(&seen), location))),
+                _ => {}
             }
         }
         Ok(None)
     }
 
-    fn enter(&mut self, path: &std::path::Path, location: Path, metadata: &Metadata) -> Result<()> {
-        let identity = (metadata.dev(), metadata.ino());
+    fn enter(&mut self, entries: rustix::io::Result<Dir>, path: PathBuf, location: Path, seen: &Stat) -> Result<()> {
+        let identity = (seen.st_dev, seen.st_ino);
         if self.open.iter().any(|folder| folder.identity == identity) {
             let message = format!("the link {} leads back to a folder above it", path.display());
             return Err(failed(IoError::new(ErrorKind::InvalidInput, message)));
         }
-        if let Some(entries) = present(std::fs::read_dir(path))? {
-            self.open.push(Folder { entries, location, identity });
-        }
+        self.open.push(Folder { entries: entries.map_err(failed)?, path, location, identity });
         Ok(())
     }
 }
 
-/// What is there; none when it is not.
-fn present<T>(found: std::io::Result<T>) -> Result<Option<T>> {
+fn shown(seen: &Stat) -> Seen {
+    let seconds = Duration::from_secs(seen.st_mtime.unsigned_abs());
+    let second: SystemTime = if seen.st_mtime < 0 { UNIX_EPOCH - seconds } else { UNIX_EPOCH + seconds };
+    let modified = second + Duration::from_nanos(seen.st_mtime_nsec);
+    Seen { inode: seen.st_ino, size: u64::try_from(seen.st_size).unwrap_or(0), modified }
+}
+
+/// What is there; none when it is not, or is not what it was when its folder was read.
+pub(super) fn present<T>(found: std::io::Result<T>) -> Result<Option<T>> {
     match found {
         Ok(found) => Ok(Some(found)),
-        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+        Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => Ok(None),
         Err(error) => Err(failed(error)),
     }
 }
@@ -135,7 +162,8 @@ mod tests {
 
     fn ours(folder: &std::path::Path) -> Vec<ObjectMeta> {
         let location = Path::from_absolute_path(folder).unwrap();
-        let mut walk = Walk::new(folder.to_owned(), location);
+        let Some(opened) = present(open(folder)).unwrap() else { return Vec::new() };
+        let mut walk = Walk::new(opened, folder.to_owned(), location).unwrap();
         let mut found = Vec::new();
         loop {
             let (some, is_all) = walk.take(2);
@@ -184,7 +212,8 @@ mod tests {
     fn a_circle_of_links_is_an_error() {
         let folder = tempfile::tempdir().unwrap();
         std::os::unix::fs::symlink(folder.path(), folder.path().join("round")).unwrap();
-        let mut walk = Walk::new(folder.path().to_owned(), Path::from("a"));
+        let opened = open(folder.path()).unwrap();
+        let mut walk = Walk::new(opened, folder.path().to_owned(), Path::from("a")).unwrap();
         let (found, is_all) = walk.take(10);
         assert!(is_all && found.len() == 1 && found[0].is_err(), "{found:?}");
     }
