@@ -4,8 +4,8 @@
 //! Holds always:
 //! - a kept version is used again only after its commit file was found unchanged (same ETag, time and size), so a table that was
 //!   dropped and made anew under the same path is never mixed with its predecessor;
-//! - the newest version is asked of the log every time, so no older one is served: versions follow one another without a gap, so a kept
-//!   one is the newest exactly while its commit file is there and the next one's is not;
+//! - the newest version is asked of the log every time, so no older one is served: a kept one is the newest while its commit file is
+//!   there and a listing shows no later entry (not only no next one: logs that were tidied may have holes);
 //! - the number of kept versions and of their files is bounded; the least recently used goes first.
 //!
 //! Start reading at [`Snapshots::newest`].
@@ -18,7 +18,7 @@ use chrono::{DateTime, Utc};
 use deltalake::table::state::DeltaTableState;
 use deltalake::{DeltaResult, DeltaTableError};
 use meshweave_engine::Result;
-use object_store::{ObjectMeta, ObjectStoreExt};
+use object_store::ObjectMeta;
 use parking_lot::Mutex;
 
 use super::failure;
@@ -121,8 +121,7 @@ impl Snapshots {
             return self.advance(folder, None, None).await;
         };
         let version = kept.state.version();
-        let (store, own) = (folder.store(), TableFolder::commit(version));
-        let (own, is_last) = futures::join!(store.head(&own), folder.lacks_commit(version + 1));
+        let (own, is_last) = futures::join!(folder.look_at_commit(version), folder.ends_with(version));
         match self.still(folder, kept, &mark, own)? {
             Some(kept) if is_last => Ok(kept),
             base => self.advance(folder, base, None).await,
@@ -144,7 +143,7 @@ impl Snapshots {
     /// The newest kept version up to `limit` whose commit file is still the one it was read from.
     async fn usable(&self, folder: &TableFolder, limit: i64) -> Result<Option<Arc<Loaded>>> {
         let Some((kept, mark)) = self.kept_below(&folder.id, limit) else { return Ok(None) };
-        let found = folder.store().head(&TableFolder::commit(kept.state.version())).await;
+        let found = folder.look_at_commit(kept.state.version()).await;
         self.still(folder, kept, &mark, found)
     }
 
@@ -157,14 +156,11 @@ impl Snapshots {
         folder: &TableFolder,
         kept: Arc<Loaded>,
         mark: &Mark,
-        found: object_store::Result<ObjectMeta>,
+        found: object_store::Result<Option<ObjectMeta>>,
     ) -> Result<Option<Arc<Loaded>>> {
-        match found {
-            Ok(meta) if Mark::from(meta.clone()) == *mark => return Ok(Some(kept)),
-            Err(error) if !matches!(error, object_store::Error::NotFound { .. }) => {
-                return Err(failure::of_storage(folder, error));
-            }
-            Ok(_) | Err(_) => {}
+        let found = found.map_err(|error| failure::of_storage(folder, error))?;
+        if found.map(Mark::from).as_ref() == Some(mark) {
+            return Ok(Some(kept));
         }
         self.kept.lock().retain(|kept| kept.folder != folder.id);
         Ok(None)
@@ -241,5 +237,5 @@ impl Snapshots {
 
 /// Asks for the commit file of `version`; none when it is gone (after a checkpoint, logs are tidied) or cannot be reached.
 async fn mark_of(folder: &TableFolder, version: u64) -> Option<Mark> {
-    folder.store().head(&TableFolder::commit(version)).await.ok().map(Mark::from)
+    folder.look_at_commit(version).await.ok().flatten().map(Mark::from)
 }

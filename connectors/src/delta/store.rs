@@ -133,11 +133,37 @@ impl TableFolder {
         Path::from_iter([LOG_FOLDER.to_owned(), format!("{version:020}.json")])
     }
 
-    /// Whether the log surely holds no commit that made `version`.
+    /// The commit file of `version`; none when it is gone, or when the store refuses to speak of it.
+    pub(super) async fn look_at_commit(&self, version: u64) -> StoreResult<Option<ObjectMeta>> {
+        let path = Self::commit(version);
+        match self.store.inner.head(&path).await {
+            Ok(meta) => Ok(Some(meta)),
+            Err(error) if is_missing(&error) || is_refused(&error) => Ok(None),
+            Err(error) => Err(self.store.explain(&path, error)),
+        }
+    }
+
+    /// Whether the log surely holds no entry of a version after `version`: no commit, no checkpoint.
     ///
-    /// A store that does not tell (some refuse to speak of what is not there) has not failed by that.
-    pub(super) async fn lacks_commit(&self, version: u64) -> bool {
-        matches!(self.store.inner.head(&Self::commit(version)).await, Err(StoreError::NotFound { .. }))
+    /// A store that does not tell has not failed by that.
+    pub(super) async fn ends_with(&self, version: u64) -> bool {
+        let last = Self::commit(version);
+        let mut later = self.store.inner.list_with_offset(Some(&Self::log()), &last);
+        while let Some(found) = later.next().await {
+            match found {
+                // What begins the same is of the same version: its checkpoint.
+                Ok(meta)
+                    if meta.location > last
+                        && is_entry(&meta.location)
+                        && version_of(&meta.location) != Some(version) =>
+                {
+                    return false;
+                }
+                Ok(_) => {}
+                Err(_) => return false,
+            }
+        }
+        true
     }
 
     /// The folder of the log.
@@ -204,13 +230,12 @@ impl FolderStore {
     /// Says whose file is missing or whose storage fails. What is missing in the log is left alone: its readers know what it means.
     fn explain(&self, path: &Path, error: StoreError) -> StoreError {
         let in_log = is_in_log(path);
-        let is_missing = matches!(error, StoreError::NotFound { .. });
+        let is_missing = is_missing(&error);
         if in_log && (is_missing || matches!(error, StoreError::NotSupported { .. })) {
             return error;
         }
-        // Who may list only below a prefix is refused, instead of told that a key is missing; this one is a hint and no more.
-        let is_refused = matches!(error, StoreError::PermissionDenied { .. });
-        if is_refused && path.filename() == Some(LAST_CHECKPOINT) && is_about_the_key(&error) {
+        // It is a hint and no more.
+        if in_log && path.filename() == Some(LAST_CHECKPOINT) && is_refused(&error) {
             return StoreError::NotFound { path: path.to_string(), source: Box::new(error) };
         }
         let failure = match find(&error) {
@@ -315,9 +340,14 @@ impl FolderStore {
     }
 }
 
-/// Whether a refusal speaks of what was asked for, and not of who asks.
-fn is_about_the_key(refusal: &StoreError) -> bool {
-    matches!(Fault::of(refusal), None | Some(Fault::Refused))
+fn is_missing(error: &StoreError) -> bool {
+    matches!(error, StoreError::NotFound { .. })
+}
+
+/// Whether a store refuses to speak of an object, as some do of one that is missing: Amazon's to whoever may list only below a prefix.
+/// Credentials that have run out are something else.
+fn is_refused(error: &StoreError) -> bool {
+    matches!(error, StoreError::PermissionDenied { .. }) && matches!(Fault::of(error), None | Some(Fault::Refused))
 }
 
 /// Whether a path lies in the log.
@@ -328,6 +358,12 @@ pub(super) fn is_in_log(path: &Path) -> bool {
 /// Whether a path is that of a commit or a checkpoint, which never change.
 fn is_entry(path: &Path) -> bool {
     is_in_log(path) && path.parts().nth(1).is_some_and(|name| name.as_ref().starts_with(|c: char| c.is_ascii_digit()))
+}
+
+/// The version that an entry of the log is of.
+fn version_of(entry: &Path) -> Option<u64> {
+    let name = entry.filename()?;
+    name.get(..name.find(|c: char| !c.is_ascii_digit())?)?.parse().ok()
 }
 
 /// Carries one of our errors through the object store's.

@@ -40,8 +40,8 @@ impl Groups {
             let unpacked = chunks().map(|chunk| unsigned(chunk.uncompressed_size()));
             match columns.last_mut().filter(|column| column.name == name) {
                 Some(column) => {
-                    column.compressed.iter_mut().zip(compressed).for_each(|(sum, bytes)| *sum += bytes);
-                    column.unpacked.iter_mut().zip(unpacked).for_each(|(sum, bytes)| *sum += bytes);
+                    column.compressed.iter_mut().zip(compressed).for_each(add);
+                    column.unpacked.iter_mut().zip(unpacked).for_each(add);
                 }
                 None => columns.push(Sizes {
                     name: name.to_owned(),
@@ -53,6 +53,11 @@ impl Groups {
         let rows: Vec<u64> = groups.iter().map(|group| unsigned(group.num_rows())).collect();
         Self { all_rows: rows.iter().sum(), rows, columns }
     }
+}
+
+/// A footer may claim anything.
+fn add((sum, bytes): (&mut u64, u64)) {
+    *sum = sum.saturating_add(bytes);
 }
 
 fn unsigned(number: i64) -> u64 {

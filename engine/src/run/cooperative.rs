@@ -55,7 +55,7 @@ impl PhysicalOptimizerRule for YieldingJoins {
 
 /// The plan with nodes that yield put in; none when it needs none.
 ///
-/// What is above such a node keeps its properties instead of computing them again, the most of what a change of a plan costs: to
+/// What is above such a node may keep its properties instead of computing them again, the most of what a change of a plan costs: to
 /// yield changes neither the columns nor the order nor the partitions of what comes from below.
 fn yielding(node: &Arc<dyn ExecutionPlan>) -> DfResult<Option<Arc<dyn ExecutionPlan>>> {
     let children = node.children();

@@ -223,6 +223,32 @@ async fn a_log_that_was_tidied_is_read_from_its_checkpoint() {
     refused(&port, AsOf::Number(2), "it has no version 2; its log holds versions 4 to 6").await;
 }
 
+/// Logs are tidied by the times of their files, which a copy may have put out of order, and not at one stroke.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_kept_version_before_a_hole_in_the_log_is_not_the_newest() {
+    for is_discreet in [false, true] {
+        let store = memory();
+        grown(&store, "t", 6).await;
+        let watch = Arc::new(WatchedStore::default());
+        if is_discreet {
+            watch.refuse_what_is_missing();
+        }
+        let (delta, port) = (connector(), port("s", &watch.wrap(Arc::clone(&store)), "t", None));
+        delta.pin(&context(), &port, &AsOf::Number(2)).await.unwrap();
+        let mut table = super::support::table(&store, "t");
+        table.load_version(5).await.unwrap();
+        deltalake::checkpoints::create_checkpoint(&table, None).await.unwrap();
+        for version in [0, 1, 3, 4] {
+            store.delete(&Path::from(format!("t/_delta_log/{version:020}.json"))).await.unwrap();
+        }
+        let pinned = delta.pin(&context(), &port, &AsOf::Latest).await.unwrap();
+        assert_eq!(pinned.version, Version::Delta(6), "{is_discreet}");
+        store.delete(&Path::from("t/_delta_log/00000000000000000002.json")).await.unwrap();
+        assert_eq!(text(&read(&delta, &port, &AsOf::Latest).await).len(), 30);
+        refused(&port, AsOf::Number(2), "it has no version 2").await;
+    }
+}
+
 /// A table whose reader features deltalake does not have is refused by name, not read wrongly.
 #[tokio::test(flavor = "multi_thread")]
 async fn an_unknown_reader_feature_is_refused() {

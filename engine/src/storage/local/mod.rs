@@ -11,6 +11,7 @@ mod walk;
 use std::collections::VecDeque;
 use std::fmt;
 use std::fs::File;
+use std::future::ready;
 use std::ops::Range;
 use std::path::{Component, Path as FilePath, PathBuf};
 use std::sync::Arc;
@@ -19,7 +20,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use datafusion::common::runtime::SpawnedTask;
 use futures::stream::{self, BoxStream};
-use futures::{FutureExt, StreamExt, TryFutureExt};
+use futures::{StreamExt, TryFutureExt, TryStreamExt};
 use object_store::local::LocalFileSystem;
 use object_store::path::Path;
 use object_store::{
@@ -28,6 +29,7 @@ use object_store::{
 };
 
 pub use self::read::Ranges;
+use self::unlinked::Opened;
 use self::walk::Walk;
 
 /// Files that a listing finds in one turn.
@@ -104,43 +106,53 @@ async fn waiting<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -
 
 /// The real path of what lies at `path`.
 fn confined(path: &FilePath, roots: &[PathBuf], location: &Path) -> Result<PathBuf> {
-    let refused =
-        |why: String| object_store::Error::PermissionDenied { path: location.to_string(), source: why.into() };
-    let real = real_path(path).map_err(|error| refused(format!("the path cannot be followed: {error}")))?;
+    let real = real_path(path).map_err(|error| refused(location, format!("the path cannot be followed: {error}")))?;
     if is_below(&real, roots) {
         return Ok(real);
     }
-    Err(refused("a symbolic link leads out of the domain's folders".to_owned()))
+    Err(refused(location, "a symbolic link leads out of the domain's folders".to_owned()))
+}
+
+fn refused(location: &Path, why: String) -> object_store::Error {
+    object_store::Error::PermissionDenied { path: location.to_string(), source: why.into() }
 }
 
 fn is_below(path: &FilePath, roots: &[PathBuf]) -> bool {
     roots.iter().any(|root| path.starts_with(root))
 }
 
-/// Opens a file below the roots; what has been compared is what is opened, where the system can tell.
+/// Opens what lies below the roots; what has been compared is what is opened, where the system can tell.
+///
+/// - `unlinked`: opens a path without links; `linked`: opens any, for systems that cannot tell.
+fn open_below(
+    path: &FilePath,
+    roots: &[PathBuf],
+    location: &Path,
+    unlinked: fn(&FilePath) -> Opened,
+    linked: fn(&FilePath) -> std::io::Result<File>,
+) -> Result<std::io::Result<File>> {
+    if is_below(path, roots)
+        && let Opened::Sure(opened) = unlinked(path)
+    {
+        return Ok(opened);
+    }
+    let real = confined(path, roots, location)?;
+    match unlinked(&real) {
+        Opened::Sure(opened) => Ok(opened),
+        Opened::Unknown => Ok(linked(&real)),
+        Opened::Linked => Err(refused(location, "a symbolic link has just been put in its way".to_owned())),
+    }
+}
+
+/// Opens a file below the roots.
 fn opened(path: &FilePath, roots: &[PathBuf], location: &Path) -> Result<File> {
-    let at_once = is_below(path, roots).then(|| unlinked::open(path)).flatten();
-    let opened = match at_once {
-        Some(opened) => opened,
-        None => {
-            let real = confined(path, roots, location)?;
-            unlinked::open(&real).unwrap_or_else(|| File::open(&real))
-        }
-    };
+    let opened = open_below(path, roots, location, unlinked::open, |path| File::open(path))?;
     opened.map_err(|error| read::unopened(error, path))
 }
 
-/// Opens a folder below the roots, as [`opened`] does; none when no folder lies there.
+/// Opens a folder below the roots; none when no folder lies there.
 fn opened_folder(path: &FilePath, roots: &[PathBuf], location: &Path) -> Result<Option<File>> {
-    let at_once = is_below(path, roots).then(|| unlinked::open_folder(path)).flatten();
-    let opened = match at_once {
-        Some(opened) => opened,
-        None => {
-            let real = confined(path, roots, location)?;
-            unlinked::open_folder(&real).unwrap_or_else(|| walk::open(&real))
-        }
-    };
-    walk::present(opened)
+    walk::present(open_below(path, roots, location, unlinked::open_folder, walk::open)?)
 }
 
 /// The next file of a listing, from what was found last or from a further turn.
@@ -219,10 +231,8 @@ impl ObjectStore for ConfinedFiles {
     }
 
     fn list_with_offset(&self, prefix: Option<&Path>, offset: &Path) -> BoxStream<'static, Result<ObjectMeta>> {
-        match self.allow_below(prefix) {
-            Ok(()) => self.files.list_with_offset(prefix, offset),
-            Err(error) => async move { Err(error) }.into_stream().boxed(),
-        }
+        let offset = offset.clone();
+        self.list(prefix).try_filter(move |found| ready(found.location > offset)).boxed()
     }
 
     async fn list_with_delimiter(&self, prefix: Option<&Path>) -> Result<ListResult> {

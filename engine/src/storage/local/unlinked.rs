@@ -5,70 +5,81 @@
 //! Start reading at [`open`].
 
 use std::fs::File;
-use std::io::{ErrorKind, Result};
+use std::io::Result;
 use std::path::{Component, Path};
 
 use rustix::fs::OFlags;
+use rustix::io::Errno;
 
-/// Opens a file for reading; none when a link stands on the way, or nobody can tell.
-///
-/// # Errors
-/// [`ErrorKind::NotFound`] when nothing lies there, nor a link that would lead on.
-pub(super) fn open(path: &Path) -> Option<Result<File>> {
-    only_what_is_sure(resolve::open(path, OFlags::RDONLY))
+/// What came of opening a path.
+#[derive(Debug)]
+pub(super) enum Opened {
+    /// No link stands on the way: what lies there, or that nothing does.
+    Sure(Result<File>),
+    /// A link stands on the way.
+    Linked,
+    /// Nobody can tell.
+    Unknown,
 }
 
-/// Opens a folder for listing; none when a link stands on the way, or nobody can tell.
-///
-/// # Errors
-/// As [`open`]; [`ErrorKind::NotADirectory`] when a file lies there.
-pub(super) fn open_folder(path: &Path) -> Option<Result<File>> {
-    only_what_is_sure(resolve::open(path, OFlags::RDONLY | OFlags::DIRECTORY))
+/// Opens a file for reading.
+pub(super) fn open(path: &Path) -> Opened {
+    opened(path, OFlags::RDONLY)
+}
+
+/// Opens a folder for listing.
+pub(super) fn open_folder(path: &Path) -> Opened {
+    opened(path, OFlags::RDONLY | OFlags::DIRECTORY)
 }
 
 /// Whether a path exists and is its own real path: absolute, without `.` and `..`, and no link on the way.
 pub(super) fn is_real(path: &Path) -> bool {
-    let is_plain = |part: Component<'_>| matches!(part, Component::RootDir | Component::Normal(_));
-    path.is_absolute() && path.components().all(is_plain) && matches!(resolve::open(path, OFlags::PATH), Some(Ok(_)))
+    matches!(opened(path, OFlags::PATH), Opened::Sure(Ok(_)))
 }
 
-fn only_what_is_sure(opened: Option<Result<File>>) -> Option<Result<File>> {
-    opened.filter(|opened| match opened {
-        Ok(_) => true,
-        Err(error) => matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory),
-    })
+fn opened(path: &Path, how: OFlags) -> Opened {
+    let is_plain = |part: Component<'_>| matches!(part, Component::RootDir | Component::Normal(_));
+    if !path.is_absolute() || !path.components().all(is_plain) {
+        return Opened::Unknown;
+    }
+    match resolve::open(path, how | OFlags::CLOEXEC) {
+        Ok(file) => Opened::Sure(Ok(file)),
+        Err(Errno::NOENT) => Opened::Sure(Err(Errno::NOENT.into())),
+        Err(Errno::LOOP) => Opened::Linked,
+        Err(_) => Opened::Unknown,
+    }
 }
 
 #[cfg(target_os = "linux")]
 mod resolve {
     use std::fs::File;
-    use std::io::Result;
     use std::path::Path;
 
     use rustix::fs::{CWD, Mode, OFlags, ResolveFlags, openat2};
+    use rustix::io::{Result, retry_on_intr};
 
-    pub(super) fn open(path: &Path, how: OFlags) -> Option<Result<File>> {
-        let opened = openat2(CWD, path, how | OFlags::CLOEXEC, Mode::empty(), ResolveFlags::NO_SYMLINKS);
-        Some(opened.map(File::from).map_err(Into::into))
+    pub(super) fn open(path: &Path, how: OFlags) -> Result<File> {
+        let opened = || openat2(CWD, path, how, Mode::empty(), ResolveFlags::NO_SYMLINKS);
+        retry_on_intr(opened).map(File::from)
     }
 }
 
 #[cfg(not(target_os = "linux"))]
 mod resolve {
     use std::fs::File;
-    use std::io::Result;
     use std::path::Path;
 
     use rustix::fs::OFlags;
+    use rustix::io::{Errno, Result};
 
-    pub(super) fn open(_: &Path, _: OFlags) -> Option<Result<File>> {
-        None
+    pub(super) fn open(_: &Path, _: OFlags) -> Result<File> {
+        Err(Errno::NOSYS)
     }
 }
 
 #[cfg(all(test, target_os = "linux"))]
 mod tests {
-    use std::io::Read;
+    use std::io::{ErrorKind, Read};
     use std::os::unix::fs::symlink;
 
     use super::*;
@@ -86,12 +97,18 @@ mod tests {
         assert!(!is_real(&real.join("link")) && !is_real(&real.join("link/file")) && !is_real(&real.join("none")));
         assert!(!is_real(&real.join("a/../a/file")) && !is_real(Path::new("a/file")));
 
+        let Opened::Sure(Ok(mut file)) = open(&real.join("a/file")) else { panic!("it is there") };
         let mut text = String::new();
-        open(&real.join("a/file")).unwrap().unwrap().read_to_string(&mut text).unwrap();
+        file.read_to_string(&mut text).unwrap();
         assert_eq!(text, "x");
-        assert!(open_folder(&real.join("a")).unwrap().is_ok() && open_folder(&real.join("link")).is_none());
-        assert_eq!(open_folder(&real.join("a/file")).unwrap().unwrap_err().kind(), ErrorKind::NotADirectory);
-        assert!(open(&real.join("link/file")).is_none() && open(&real.join("dangling")).is_none());
-        assert_eq!(open(&real.join("a/none")).unwrap().unwrap_err().kind(), ErrorKind::NotFound);
+        assert!(matches!(open(&real.join("link/file")), Opened::Linked));
+        assert!(matches!(open(&real.join("dangling")), Opened::Linked));
+        assert!(matches!(open(&real.join("a/../a/file")), Opened::Unknown));
+        let Opened::Sure(Err(error)) = open(&real.join("a/none")) else { panic!("it is not there") };
+        assert_eq!(error.kind(), ErrorKind::NotFound);
+
+        assert!(matches!(open_folder(&real.join("a")), Opened::Sure(Ok(_))));
+        assert!(matches!(open_folder(&real.join("link")), Opened::Linked));
+        assert!(matches!(open_folder(&real.join("a/file")), Opened::Unknown));
     }
 }

@@ -16,6 +16,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use object_store::path::Path;
 use object_store::{ObjectMeta, Result};
 use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags, Stat, fstat, openat, statat};
+use rustix::io::retry_on_intr;
 
 use super::read::{Seen, described, failed};
 
@@ -41,7 +42,7 @@ struct Folder {
 
 /// Opens a folder, links followed.
 pub(super) fn open(path: &FilePath) -> std::io::Result<File> {
-    Ok(rustix::fs::open(path, FOLDER, Mode::empty())?.into())
+    Ok(retry_on_intr(|| rustix::fs::open(path, FOLDER, Mode::empty()))?.into())
 }
 
 impl Walk {
@@ -92,7 +93,10 @@ impl Walk {
                 continue;
             }
             let within = folder.entries.fd().map_err(failed)?;
-            let Some(seen) = present(statat(within, name, AtFlags::empty()).map_err(Into::into))? else { continue };
+            let Some(seen) = present(retry_on_intr(|| statat(within, name, AtFlags::empty())).map_err(Into::into))?
+            else {
+                continue;
+            };
             let Ok(text) = name.to_str() else {
                 let path = folder.path.join(name.to_string_lossy().as_ref());
                 let message = format!("the name of {} is not valid UTF-8 text", path.display());
@@ -101,7 +105,7 @@ impl Walk {
             let location = below(&folder.location, text)?;
             match FileType::from_raw_mode(seen.st_mode) {
                 FileType::Directory => {
-                    let opened = openat(within, name, FOLDER, Mode::empty()).map_err(Into::into);
+                    let opened = retry_on_intr(|| openat(within, name, FOLDER, Mode::empty())).map_err(Into::into);
                     let path = folder.path.join(text);
                     if let Some(opened) = present(opened)? {
                         self.enter(Dir::new(opened), path, location, &seen)?;
