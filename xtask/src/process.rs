@@ -6,9 +6,10 @@ use std::process::{Command, Stdio};
 
 use anyhow::{Context as _, Result, bail};
 
-/// The workspace's root.
+/// The workspace's root: of the checkout that runs us, which need not be the one that a shared target folder holds us built from.
 pub(crate) fn root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap_or_else(|| Path::new(".")).to_owned()
+    let ours = std::env::var_os("CARGO_MANIFEST_DIR").map_or_else(|| env!("CARGO_MANIFEST_DIR").into(), PathBuf::from);
+    ours.parent().unwrap_or_else(|| Path::new(".")).to_owned()
 }
 
 /// The cargo that runs us, as if it were called by hand: what `cargo run` tells this program of its own package would

@@ -32,6 +32,9 @@ use crate::common::source::Source;
 /// Bytes of a file's end that are read first; most footers fit.
 const TAIL: usize = 64 << 10;
 
+/// The facts of one column, by the type that they are told in; most columns are promised in one.
+type Typed = Vec<(DataType, Arc<ColumnFacts>)>;
+
 /// What is known of one object without reading its rows.
 #[derive(Debug)]
 pub(crate) struct Footer {
@@ -42,7 +45,7 @@ pub(crate) struct Footer {
     /// What every plan weighs of it.
     pub(crate) groups: Groups,
     /// By name; for each type that was promised of it.
-    columns: Mutex<HashMap<String, Vec<(DataType, Arc<ColumnFacts>)>>>,
+    columns: Mutex<HashMap<String, Typed>>,
     /// The promise that this file was compared with last, and what differs.
     compared: Mutex<Option<(SchemaRef, Arc<[Difference]>)>>,
 }
@@ -64,9 +67,8 @@ impl Footer {
     /// What the statistics say of a column, in the type of `promised`; computed once per footer and type.
     pub(crate) fn column(&self, promised: &Field) -> Arc<ColumnFacts> {
         let data_type = promised.data_type();
-        let known = |facts: &Vec<(DataType, Arc<ColumnFacts>)>| {
-            facts.iter().find(|(known, _)| known == data_type).map(|(_, facts)| Arc::clone(facts))
-        };
+        let known =
+            |facts: &Typed| facts.iter().find(|(known, _)| known == data_type).map(|(_, facts)| Arc::clone(facts));
         if let Some(facts) = self.columns.lock().get(promised.name()).and_then(known) {
             return facts;
         }
