@@ -151,14 +151,8 @@ impl TableFolder {
         let mut later = self.store.inner.list_with_offset(Some(&Self::log()), &last);
         while let Some(found) = later.next().await {
             match found {
-                // What begins the same is of the same version: its checkpoint.
-                Ok(meta)
-                    if meta.location > last
-                        && is_entry(&meta.location)
-                        && version_of(&meta.location) != Some(version) =>
-                {
-                    return false;
-                }
+                // A checkpoint of the version itself sorts before its commit; some stores list more than what comes after it.
+                Ok(meta) if meta.location > last && is_entry(&meta.location) => return false,
                 Ok(_) => {}
                 Err(_) => return false,
             }
@@ -358,12 +352,6 @@ pub(super) fn is_in_log(path: &Path) -> bool {
 /// Whether a path is that of a commit or a checkpoint, which never change.
 fn is_entry(path: &Path) -> bool {
     is_in_log(path) && path.parts().nth(1).is_some_and(|name| name.as_ref().starts_with(|c: char| c.is_ascii_digit()))
-}
-
-/// The version that an entry of the log is of.
-fn version_of(entry: &Path) -> Option<u64> {
-    let name = entry.filename()?;
-    name.get(..name.find(|c: char| !c.is_ascii_digit())?)?.parse().ok()
 }
 
 /// Carries one of our errors through the object store's.

@@ -163,7 +163,13 @@ async fn the_newest_version_is_never_overlooked_and_read_incrementally() {
     let before = watch.requests();
     assert_eq!(pin().await, Version::Delta(23));
     let asked = watch.requests() - before;
-    assert_eq!(asked, 2, "an unchanged log is asked for its newest commit and for the one behind it");
+    assert_eq!(asked, 2, "an unchanged log is asked for its newest commit and for what is behind it");
+    let mut table = super::support::table(&store, "t");
+    table.load().await.unwrap();
+    deltalake::checkpoints::create_checkpoint(&table, None).await.unwrap();
+    let before = watch.requests();
+    assert_eq!(pin().await, Version::Delta(23));
+    assert_eq!(watch.requests() - before, 2, "a checkpoint of the version itself is not behind it");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -252,3 +252,63 @@ impl ObjectStore for ConfinedFiles {
         self.files.rename_opts(from, to, options).await
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::symlink;
+
+    use super::*;
+
+    #[test]
+    fn a_link_that_appears_after_the_look_is_refused_where_the_system_can_tell() {
+        let folder = tempfile::tempdir().unwrap();
+        let root = folder.path().canonicalize().unwrap();
+        std::fs::write(root.join("file"), "x").unwrap();
+        symlink(root.join("file"), root.join("link")).unwrap();
+        let roots = [root.clone()];
+        let open = |unlinked: fn(&FilePath) -> Opened| {
+            let never = |_: &FilePath| Err(std::io::Error::other("opened with its links followed"));
+            open_below(&root.join("link"), &roots, &Path::from("link"), unlinked, never)
+        };
+        let refused = open(|_| Opened::Linked).unwrap_err();
+        assert!(matches!(refused, object_store::Error::PermissionDenied { .. }), "{refused}");
+        let followed = open(|_| Opened::Unknown).unwrap().unwrap_err();
+        assert!(followed.to_string().contains("links followed"), "{followed}");
+        assert!(open(unlinked::open).unwrap().is_ok(), "a link that stays below the roots is one");
+    }
+
+    #[test]
+    fn a_link_out_of_the_roots_is_opened_by_nobody() {
+        let (inside, outside) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let root = inside.path().canonicalize().unwrap();
+        std::fs::write(outside.path().join("secret"), "x").unwrap();
+        symlink(outside.path(), root.join("out")).unwrap();
+        let location = Path::from("out");
+        let file = opened(&root.join("out/secret"), std::slice::from_ref(&root), &location).unwrap_err();
+        let folder = opened_folder(&root.join("out"), std::slice::from_ref(&root), &location).unwrap_err();
+        for refused in [file, folder] {
+            assert!(matches!(refused, object_store::Error::PermissionDenied { .. }), "{refused}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_listing_after_an_object_is_what_the_library_lists() {
+        let folder = tempfile::tempdir().unwrap();
+        let root = folder.path().canonicalize().unwrap();
+        for name in ["1.json", "2.json", "3.json", "sub/0.json"] {
+            std::fs::create_dir_all(root.join(name).parent().unwrap()).unwrap();
+            std::fs::write(root.join(name), name).unwrap();
+        }
+        let prefix = Path::from_absolute_path(&root).unwrap();
+        let after = prefix.clone().join("2.json");
+        let sorted = async |store: &dyn ObjectStore| {
+            let found = store.list_with_offset(Some(&prefix), &after).try_collect::<Vec<_>>().await;
+            let mut found = found.unwrap();
+            found.sort_by(|a, b| a.location.cmp(&b.location));
+            found
+        };
+        let ours = sorted(&ConfinedFiles::new(vec![root])).await;
+        assert_eq!(ours.len(), 2);
+        assert_eq!(ours, sorted(&LocalFileSystem::new()).await);
+    }
+}
