@@ -18,6 +18,7 @@ mod local;
 mod location;
 pub mod meter;
 pub mod pattern;
+mod places;
 mod s3;
 mod stores;
 #[cfg(test)]
@@ -37,6 +38,7 @@ use self::address::{Address, BadAddress, Root, Scheme};
 use self::config::{PrefixConfig, SchemaPrefix};
 use self::credentials::Sources;
 use self::local::{ConfinedFiles, real_path};
+use self::places::Places;
 use self::stores::{Stores, Target};
 use crate::document;
 use crate::error::{Error, Failure, Result};
@@ -78,6 +80,8 @@ pub struct DomainStorage {
     prefixes: Vec<Prefix>,
     schema_prefixes: Vec<Prefix>,
     context: StorageContext,
+    /// Where places have led.
+    places: Places,
 }
 
 /// One prefix, read once.
@@ -109,7 +113,8 @@ impl DomainStorage {
                 SchemaPrefix::Url(url) => like_the_domains_own(url, &prefixes, place),
             })
             .collect::<Result<_>>()?;
-        Ok(Self { domain, place: place.to_owned(), prefixes, schema_prefixes, context: context.clone() })
+        let (place, context, places) = (place.to_owned(), context.clone(), Places::default());
+        Ok(Self { domain, place, prefixes, schema_prefixes, context, places })
     }
 
     /// The storage of a domain that has local folders only.
@@ -136,7 +141,31 @@ impl DomainStorage {
     /// [`crate::Failure::Denied`] when no prefix of the domain covers it (symbolic links followed first for local paths);
     /// [`crate::Failure::InvalidConfiguration`] when a credential it needs is not set.
     pub fn locate(&self, url: &str) -> Result<Location> {
-        self.find(url, &self.prefixes, "prefixes")
+        if let Some(known) = self.places.get(url) {
+            return Ok(known);
+        }
+        let found = self.find(url, &self.prefixes, "prefixes")?;
+        if let Some(path) = self.only_way(url, &found) {
+            self.places.put(url, path, &found);
+        }
+        Ok(found)
+    }
+
+    /// The path of a local place, when nothing but links on this path could ever lead it elsewhere: it was found at the path that is
+    /// written, which lies below every local prefix and below a folder that the process allows.
+    fn only_way(&self, url: &str, found: &Location) -> Option<PathBuf> {
+        let (address, _) = Address::parse(url).ok()?.split_pattern();
+        if address.scheme().is_some() {
+            return None;
+        }
+        let written = self.path(&address).ok()?;
+        let is_above = |folder: std::io::Result<PathBuf>| folder.is_ok_and(|folder| written.starts_with(folder));
+        let mut prefixes = self.prefixes.iter().filter(|prefix| prefix.address.scheme().is_none());
+        let mut allowed = std::iter::once(&self.context.mesh).chain(&self.context.settings.local);
+        let is_only = prefixes.all(|prefix| is_above(self.path(&prefix.address)))
+            && allowed.any(|folder| is_above(std::path::absolute(folder)))
+            && Path::from_absolute_path(&written).is_ok_and(|path| path == found.path);
+        is_only.then_some(written)
     }
 
     /// Gives the place of a schema file, when it lies under one of the domain's schema prefixes or its storage prefixes.

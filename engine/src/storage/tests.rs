@@ -432,3 +432,54 @@ async fn a_pending_request_returns_when_the_query_is_cancelled() {
     let error = location.read_small(&ctx, 10).await.unwrap_err();
     assert_eq!(error.kind(), Kind::Cancelled);
 }
+
+#[test]
+fn a_place_that_is_kept_leads_where_it_would_be_found() {
+    use std::os::unix::fs::symlink;
+
+    let (inside, outside) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let mesh = inside.path().canonicalize().unwrap();
+    for folder in ["data/orders", "data/other", "moved/orders"] {
+        std::fs::create_dir_all(mesh.join(folder)).unwrap();
+    }
+    let context = context(&mesh, &[]);
+    let (prefixes, url) = ([PrefixConfig::new("file://./data/")], "file://./data/orders/*.parquet");
+    let kept = storage(&context, &prefixes).unwrap();
+    let compare = |is_kept: bool| {
+        let words = |found: Result<Location>| match found {
+            Ok(place) => Ok((place.path, place.pattern, place.url)),
+            Err(error) => Err(error.to_string()),
+        };
+        let fresh = words(storage(&context, &prefixes).unwrap().locate(url));
+        let (once, twice) = (kept.locate(url), kept.locate(url));
+        if let (Ok(once), Ok(twice)) = (&once, &twice) {
+            assert_eq!(Arc::ptr_eq(&once.store, &twice.store), is_kept);
+        }
+        assert_eq!(words(once), fresh);
+        assert_eq!(words(twice), fresh);
+        fresh
+    };
+    let plain = compare(true).unwrap();
+
+    let (orders, data) = (mesh.join("data/orders"), mesh.join("data"));
+    std::fs::rename(&orders, mesh.join("data/away")).unwrap();
+    assert_eq!(compare(false).unwrap(), plain, "a folder that does not exist may come");
+    symlink(outside.path(), &orders).unwrap();
+    compare(false).unwrap_err();
+    std::fs::remove_file(&orders).unwrap();
+    symlink(mesh.join("data/other"), &orders).unwrap();
+    assert_eq!(compare(false).unwrap().0, Path::from_absolute_path(mesh.join("data/other")).unwrap());
+    std::fs::remove_file(&orders).unwrap();
+    std::fs::rename(mesh.join("data/away"), &orders).unwrap();
+    assert_eq!(compare(true).unwrap(), plain);
+
+    std::fs::rename(&data, mesh.join("before")).unwrap();
+    symlink(mesh.join("moved"), &data).unwrap();
+    let moved = Path::from_absolute_path(mesh.join("moved/orders")).unwrap();
+    assert_eq!(compare(false).unwrap().0, moved, "the prefix itself leads elsewhere, and its place with it");
+
+    let two = [PrefixConfig::new("file://./before/"), PrefixConfig::new("file://./moved/")];
+    let two = storage(&context, &two).unwrap();
+    let (once, twice) = (two.locate("file://./moved/orders/").unwrap(), two.locate("file://./moved/orders/").unwrap());
+    assert!(!Arc::ptr_eq(&once.store, &twice.store), "another prefix may come to lead elsewhere");
+}

@@ -1,6 +1,7 @@
 //! Local folders: symbolic links are followed before anything is compared, when a place is named and at every request.
 //!
-//! Reading and listing are done here, each in one turn of a thread that may wait; whatever writes is the library's.
+//! Reading and listing are done here, each in one turn of a thread that may wait. Looks at a few files that are at hand, on a disk of this
+//! machine, take no such turn: to change threads takes longer than to look. Whatever writes is the library's.
 //!
 //! Start reading at [`real_path`] and [`ConfinedFiles`].
 
@@ -30,17 +31,20 @@ use object_store::{
 
 pub use self::read::Ranges;
 use self::unlinked::Opened;
+pub(super) use self::unlinked::is_real;
 use self::walk::Walk;
 
 /// Files that a listing finds in one turn.
 const LISTED_AT_A_TIME: usize = 1024;
+/// Files at hand that are looked at without a turn of another thread, which takes longer than so many looks.
+const LOOKED_AT: usize = 16;
 
 /// Follows every symbolic link of a path; what does not exist yet is appended to its nearest ancestor that does.
 ///
 /// # Errors
 /// Any but "not found": a loop of links, no right to look.
 pub(super) fn real_path(path: &FilePath) -> std::io::Result<PathBuf> {
-    if unlinked::is_real(path) {
+    if is_real(path) {
         return Ok(path.components().collect());
     }
     let mut missing = Vec::new();
@@ -155,6 +159,12 @@ fn opened_folder(path: &FilePath, roots: &[PathBuf], location: &Path) -> Result<
     walk::present(open_below(path, roots, location, unlinked::open_folder, walk::open)?)
 }
 
+/// What a first turn of a listing finds.
+fn begun(mut walk: Walk, turn: impl FnOnce(&mut Walk) -> (VecDeque<Result<ObjectMeta>>, bool)) -> Result<Listing> {
+    let (found, is_all) = turn(&mut walk);
+    Ok((found, (!is_all).then_some(walk)))
+}
+
 /// The next file of a listing, from what was found last or from a further turn.
 async fn listed((mut found, mut rest): Listing) -> Result<Option<(ObjectMeta, Listing)>> {
     if found.is_empty()
@@ -196,6 +206,12 @@ impl ObjectStore for ConfinedFiles {
 
     async fn get_opts(&self, location: &Path, options: GetOptions) -> Result<GetResult> {
         let path = self.files.path_to_filesystem(location)?;
+        if options.head
+            && is_below(&path, &self.roots)
+            && let Some(file) = unlinked::file_at_hand(&path)
+        {
+            return read::get(file, &path, location.clone(), &options);
+        }
         let (roots, location) = (Arc::clone(&self.roots), location.clone());
         waiting(move || read::get(opened(&path, &roots, &location)?, &path, location, &options)).await?
     }
@@ -220,13 +236,18 @@ impl ObjectStore for ConfinedFiles {
         // A path that ends in what no object may be called is a folder like any other.
         let folder = prefix.parts().fold(PathBuf::from("/"), |path, part| path.join(part.as_ref()));
         let (roots, location) = (Arc::clone(&self.roots), prefix.clone());
-        let begun = waiting(move || -> Result<Listing> {
-            let Some(opened) = opened_folder(&folder, &roots, &location)? else { return Ok((VecDeque::new(), None)) };
-            let mut walk = Walk::new(opened, folder, location)?;
-            let (found, is_all) = walk.take(LISTED_AT_A_TIME);
-            Ok((found, (!is_all).then_some(walk)))
-        });
-        let listed = async move { Ok(stream::try_unfold(begun.await??, listed)) };
+        let begin = async move || {
+            let at_hand = is_below(&folder, &roots).then(|| unlinked::folder_at_hand(&folder)).flatten();
+            if let Some(opened) = at_hand {
+                return begun(Walk::new(opened, folder, location)?, |walk| walk.take_plain(LOOKED_AT));
+            }
+            waiting(move || match opened_folder(&folder, &roots, &location)? {
+                Some(opened) => begun(Walk::new(opened, folder, location)?, |walk| walk.take(LISTED_AT_A_TIME)),
+                None => Ok((VecDeque::new(), None)),
+            })
+            .await?
+        };
+        let listed = async move { Ok(stream::try_unfold(begin().await?, listed)) };
         listed.try_flatten_stream().boxed()
     }
 

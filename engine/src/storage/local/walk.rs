@@ -15,7 +15,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use object_store::path::Path;
 use object_store::{ObjectMeta, Result};
-use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags, Stat, fstat, openat, statat};
+use rustix::fs::{AtFlags, Dir, DirEntry, FileType, Mode, OFlags, Stat, fstat, openat, statat};
 use rustix::io::retry_on_intr;
 
 use super::read::{Seen, described, failed};
@@ -28,6 +28,8 @@ const FOLDER: OFlags = OFlags::RDONLY.union(OFlags::DIRECTORY).union(OFlags::CLO
 pub(super) struct Walk {
     /// Folders that are open, outermost first.
     open: Vec<Folder>,
+    /// What was read of the innermost folder and not looked at yet.
+    held: Option<DirEntry>,
 }
 
 #[derive(Debug)]
@@ -54,7 +56,7 @@ impl Walk {
     /// # Errors
     /// Those of the file system.
     pub(super) fn new(folder: File, path: PathBuf, location: Path) -> Result<Self> {
-        let mut walk = Self { open: Vec::new() };
+        let mut walk = Self { open: Vec::new(), held: None };
         let seen = fstat(&folder).map_err(failed)?;
         walk.enter(Dir::new(folder), path, location, &seen)?;
         Ok(walk)
@@ -72,48 +74,80 @@ impl Walk {
         (found, false)
     }
 
-    /// The next file; none after the last one. After an error there is nothing more.
+    /// The same, up to what may lead elsewhere: anything but a plain file of the first folder is left for a further turn.
+    pub(super) fn take_plain(&mut self, most: usize) -> (VecDeque<Result<ObjectMeta>>, bool) {
+        let mut found = VecDeque::new();
+        while found.len() < most {
+            let Some(folder) = self.open.last_mut() else { return (found, true) };
+            let entry = folder.entries.read();
+            let is_plain = |entry: &DirEntry| is_self(entry) || entry.file_type() == FileType::RegularFile;
+            match entry {
+                Some(Ok(entry)) if !is_plain(&entry) => {
+                    self.held = Some(entry);
+                    break;
+                }
+                entry => {
+                    let looked = self.look(entry);
+                    found.extend(self.unless_failed(looked));
+                }
+            }
+        }
+        (found, false)
+    }
+
+    /// The next file; none after the last one.
     fn next(&mut self) -> Option<Result<ObjectMeta>> {
         let step = self.step();
-        if step.is_err() {
+        self.unless_failed(step)
+    }
+
+    /// After an error there is nothing more.
+    fn unless_failed(&mut self, looked: Result<Option<ObjectMeta>>) -> Option<Result<ObjectMeta>> {
+        if looked.is_err() {
             self.open.clear();
         }
-        step.transpose()
+        looked.transpose()
     }
 
     fn step(&mut self) -> Result<Option<ObjectMeta>> {
         while let Some(folder) = self.open.last_mut() {
-            let Some(entry) = folder.entries.read() else {
-                self.open.pop();
-                continue;
-            };
-            let entry = entry.map_err(failed)?;
-            let name = entry.file_name();
-            if matches!(name.to_bytes(), b"." | b"..") {
-                continue;
+            let entry = self.held.take().map(Ok).or_else(|| folder.entries.read());
+            if let Some(file) = self.look(entry)? {
+                return Ok(Some(file));
             }
-            let within = folder.entries.fd().map_err(failed)?;
-            let Some(seen) = present(retry_on_intr(|| statat(within, name, AtFlags::empty())).map_err(Into::into))?
-            else {
-                continue;
-            };
-            let Ok(text) = name.to_str() else {
-                let path = folder.path.join(name.to_string_lossy().as_ref());
-                let message = format!("the name of {} is not valid UTF-8 text", path.display());
-                return Err(failed(IoError::new(ErrorKind::InvalidData, message)));
-            };
-            let location = below(&folder.location, text)?;
-            match FileType::from_raw_mode(seen.st_mode) {
-                FileType::Directory => {
-                    let opened = retry_on_intr(|| openat(within, name, FOLDER, Mode::empty())).map_err(Into::into);
-                    let path = folder.path.join(text);
-                    if let Some(opened) = present(opened)? {
-                        self.enter(Dir::new(opened), path, location, &seen)?;
-                    }
+        }
+        Ok(None)
+    }
+
+    /// Looks at what was read of the innermost folder: gives a file, enters a folder, leaves this one after its last entry.
+    fn look(&mut self, entry: Option<rustix::io::Result<DirEntry>>) -> Result<Option<ObjectMeta>> {
+        let (Some(entry), Some(folder)) = (entry.transpose().map_err(failed)?, self.open.last()) else {
+            self.open.pop();
+            return Ok(None);
+        };
+        if is_self(&entry) {
+            return Ok(None);
+        }
+        let name = entry.file_name();
+        let within = folder.entries.fd().map_err(failed)?;
+        let seen = retry_on_intr(|| statat(within, name, AtFlags::empty()));
+        let Some(seen) = present(seen.map_err(Into::into))? else { return Ok(None) };
+        let Ok(text) = name.to_str() else {
+            let path = folder.path.join(name.to_string_lossy().as_ref());
+            let message = format!("the name of {} is not valid UTF-8 text", path.display());
+            return Err(failed(IoError::new(ErrorKind::InvalidData, message)));
+        };
+        let location = below(&folder.location, text)?;
+        match FileType::from_raw_mode(seen.st_mode) {
+            FileType::Directory => {
+                let opened = retry_on_intr(|| openat(within, name, FOLDER, Mode::empty())).map_err(Into::into);
+                let path = folder.path.join(text);
+                if let Some(opened) = present(opened)? {
+                    self.enter(Dir::new(opened), path, location, &seen)?;
                 }
-                FileType::RegularFile if !is_upload(text) => return Ok(Some(described(&shown(&seen), location))),
-                _ => {}
             }
+            FileType::RegularFile if !is_upload(text) => return Ok(Some(described(&shown(&seen), location))),
+            _ => {}
         }
         Ok(None)
     }
@@ -127,6 +161,11 @@ impl Walk {
         self.open.push(Folder { entries: entries.map_err(failed)?, path, location, identity });
         Ok(())
     }
+}
+
+/// Whether it is the folder itself or the one above it.
+fn is_self(entry: &DirEntry) -> bool {
+    matches!(entry.file_name().to_bytes(), b"." | b"..")
 }
 
 fn shown(seen: &Stat) -> Seen {
@@ -165,17 +204,26 @@ mod tests {
     use super::*;
 
     fn ours(folder: &std::path::Path) -> Vec<ObjectMeta> {
+        let all = listed(folder, 0);
+        assert_eq!(listed(folder, 2), all);
+        assert_eq!(listed(folder, 100), all);
+        all
+    }
+
+    /// The files of a folder, two in a turn after so many plain ones.
+    fn listed(folder: &std::path::Path, plain: usize) -> Vec<ObjectMeta> {
         let location = Path::from_absolute_path(folder).unwrap();
         let Some(opened) = present(open(folder)).unwrap() else { return Vec::new() };
-        let mut walk = Walk::new(opened, folder.to_owned(), location).unwrap();
-        let mut found = Vec::new();
-        loop {
-            let (some, is_all) = walk.take(2);
+        let mut walk = Walk::new(opened, folder.to_owned(), location.clone()).unwrap();
+        let (found, mut is_all) = walk.take_plain(plain);
+        let mut found: Vec<ObjectMeta> = found.into_iter().map(Result::unwrap).collect();
+        assert!(found.len() <= plain);
+        assert!(found.iter().all(|file| file.location.parts().count() == location.parts().count() + 1), "{found:?}");
+        while !is_all {
+            let (some, is_end) = walk.take(2);
             assert!(some.len() <= 2);
             found.extend(some.into_iter().map(Result::unwrap));
-            if is_all {
-                break;
-            }
+            is_all = is_end;
         }
         found.sort_by(|a, b| a.location.cmp(&b.location));
         found
@@ -202,6 +250,22 @@ mod tests {
         theirs.sort_by(|a, b| a.location.cmp(&b.location));
         assert!(theirs.len() > 7, "{theirs:?}");
         assert_eq!(ours(&root), theirs);
+    }
+
+    #[test]
+    fn plain_files_alone_need_no_further_turn() {
+        let folder = tempfile::tempdir().unwrap();
+        for name in ["a", "b", "c#1"] {
+            std::fs::write(folder.path().join(name), name).unwrap();
+        }
+        let walk = || Walk::new(open(folder.path()).unwrap(), folder.path().to_owned(), Path::from("t")).unwrap();
+        let (found, is_all) = walk().take_plain(3);
+        assert!(is_all && found.len() == 2, "{found:?}");
+        std::os::unix::fs::symlink(folder.path().join("a"), folder.path().join("link")).unwrap();
+        let mut walk = walk();
+        let (found, is_all) = walk.take_plain(9);
+        assert!(!is_all && found.len() <= 2, "{found:?}");
+        assert_eq!(found.len() + walk.take(9).0.len(), 3);
     }
 
     #[test]
