@@ -8,6 +8,7 @@
 //!
 //! Start reading at [`fold`].
 
+use std::borrow::Cow;
 use std::fmt;
 use std::str::FromStr;
 
@@ -17,14 +18,18 @@ use serde::{Deserialize, Serialize};
 ///
 /// `customer-lifetime-value`, `Customer_Lifetime_Value` and `customer_lifetime_value` fold alike.
 pub fn fold(name: &str) -> String {
-    if name.is_ascii() {
-        let mut folded = name.to_ascii_lowercase();
-        if folded.contains('-') {
-            folded = folded.replace('-', "_");
-        }
-        return folded;
+    folded(name).into_owned()
+}
+
+/// The same as [`fold`], without a copy of names that are folded already.
+pub fn folded(name: &str) -> Cow<'_, str> {
+    if !name.is_ascii() {
+        return Cow::Owned(folding(name).collect());
     }
-    folding(name).collect()
+    if !name.bytes().any(|byte| byte == b'-' || byte.is_ascii_uppercase()) {
+        return Cow::Borrowed(name);
+    }
+    Cow::Owned(name.to_ascii_lowercase().replace('-', "_"))
 }
 
 /// Whether two names fold alike, see [`fold`].

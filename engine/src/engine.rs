@@ -20,7 +20,7 @@ use crate::error::Result;
 use crate::observe::log::QueryLog;
 use crate::observe::metrics::Metrics;
 use crate::observe::record::Recorder;
-use crate::plan;
+use crate::plan::{self, Given};
 use crate::policy::PolicyEngine;
 use crate::run::{self, Executor, LocalExecutor, Runnable, Runtime};
 use crate::settings::Settings;
@@ -117,7 +117,7 @@ pub struct Planned {
     runtime: Arc<Runtime>,
     runnable: Runnable,
     recorder: Recorder,
-    given: Vec<(String, String)>,
+    given: Given,
 }
 
 impl std::fmt::Debug for Planned {
@@ -130,12 +130,7 @@ impl std::fmt::Debug for Planned {
 }
 
 impl Planned {
-    pub(crate) fn new(
-        runtime: Arc<Runtime>,
-        runnable: Runnable,
-        recorder: Recorder,
-        given: Vec<(String, String)>,
-    ) -> Self {
+    pub(crate) fn new(runtime: Arc<Runtime>, runnable: Runnable, recorder: Recorder, given: Given) -> Self {
         Self { runtime, runnable, recorder, given }
     }
 
@@ -174,7 +169,7 @@ impl Planned {
 
     /// The scans and the physical plan, for people.
     pub fn explain(&self) -> String {
-        plan::explained(&self.given, self.runnable.plan.as_ref())
+        self.given.text(self.runnable.plan.as_ref())
     }
 
     /// Waits for admission and starts the work; dropping the answer stops it.

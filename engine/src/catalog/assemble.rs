@@ -215,8 +215,10 @@ fn entry(domains: &[Arc<Domain>], record: &Record) -> Result<Entry, CatalogProbl
     let hash = canonical_hash(&product);
     let product = with_defaults(product, domain, record.resolved.as_ref());
     let tables = tables(&product, record.resolved.as_ref());
+    let drift_policy = product.schema_drift().ok().flatten().unwrap_or(domain.drift);
     Ok(Entry {
         tables,
+        drift_policy,
         product,
         domain: Arc::clone(domain),
         text: record.text.as_slice().into(),

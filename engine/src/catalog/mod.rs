@@ -133,17 +133,14 @@ pub struct Entry {
     pub registered_at: Option<String>,
     /// The principal who registered it, when known.
     pub registered_by: Option<String>,
+    /// What queries do about schema drift: as its contract says, else as its domain does.
+    pub drift_policy: DriftPolicy,
 }
 
 impl Entry {
     /// Name and version.
     pub fn id(&self) -> &ProductId {
         &self.product.id
-    }
-
-    /// What queries do about schema drift: as its contract says, else as its domain does.
-    pub fn drift_policy(&self) -> DriftPolicy {
-        self.product.schema_drift().ok().flatten().unwrap_or(self.domain.drift)
     }
 }
 

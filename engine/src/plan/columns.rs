@@ -10,6 +10,7 @@
 //!
 //! Start reading at [`spell`].
 
+use std::borrow::Cow;
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::ops::ControlFlow;
 
@@ -19,7 +20,7 @@ use datafusion::sql::sqlparser::ast::{
     RenameSelectItem, Select, SelectItem, SelectItemQualifiedWildcardKind, TableAlias, TableFactor, TableWithJoins,
     VisitMut, VisitorMut, WildcardAdditionalOptions,
 };
-use meshweave_contract::name::{alike, fold};
+use meshweave_contract::name::{alike, folded};
 
 use crate::error::{Error, Result};
 use crate::plan::names::{Scope, Source, normal, parts_of};
@@ -43,11 +44,36 @@ pub(super) fn spell(scope: &mut Scope, schemas: &[SchemaRef]) -> Result<()> {
     }
 }
 
+/// The spellings of one folded name.
+struct Spellings<'a> {
+    first: &'a str,
+    /// Most names have one spelling.
+    others: Vec<&'a str>,
+}
+
+impl<'a> Spellings<'a> {
+    fn all(&self) -> impl Iterator<Item = &'a str> {
+        std::iter::once(self.first).chain(self.others.iter().copied())
+    }
+
+    fn find(&self, name: &str) -> Option<&'a str> {
+        self.all().find(|spelled| *spelled == name)
+    }
+
+    fn add(&mut self, name: &'a str) {
+        if self.find(name).is_none() {
+            self.others.push(name);
+        }
+    }
+}
+
 /// Folded form to the spellings there are.
-fn spellings(schemas: &[SchemaRef]) -> HashMap<String, BTreeSet<String>> {
-    let mut found: HashMap<String, BTreeSet<String>> = HashMap::new();
+fn spellings(schemas: &[SchemaRef]) -> HashMap<Cow<'_, str>, Spellings<'_>> {
+    let mut found: HashMap<Cow<'_, str>, Spellings<'_>> =
+        HashMap::with_capacity(schemas.iter().map(|schema| schema.fields().len()).sum());
     for field in schemas.iter().flat_map(|schema| schema.fields()) {
-        found.entry(fold(field.name())).or_default().insert(field.name().clone());
+        let (name, spelled) = (folded(field.name()), field.name().as_str());
+        found.entry(name).or_insert_with(|| Spellings { first: spelled, others: Vec::new() }).add(spelled);
     }
     found
 }
@@ -116,7 +142,7 @@ struct Spelling<'a> {
     sources: &'a [Source],
     schemas: &'a [SchemaRef],
     aliases: &'a HashMap<String, Vec<Option<usize>>>,
-    columns: HashMap<String, BTreeSet<String>>,
+    columns: HashMap<Cow<'a, str>, Spellings<'a>>,
     own: HashSet<Own>,
 }
 
@@ -136,15 +162,17 @@ impl Spelling<'_> {
         if ident.quote_style.is_some() {
             return Ok(());
         }
-        let Some(spellings) = self.columns.get(&fold(&ident.value)) else { return Ok(()) };
+        let Some(spellings) = self.columns.get(&folded(&ident.value)) else { return Ok(()) };
         let lower = ident.value.to_ascii_lowercase();
-        let own = |quoted| self.own.contains(&Own { name: lower.clone(), quoted });
-        let chosen = match spellings.first() {
-            Some(only) if spellings.len() == 1 => (*only == lower || !own(true)).then_some(only),
-            _ if own(true) || (own(false) && !spellings.contains(&ident.value)) => None,
-            _ => match spellings.get(&ident.value) {
-                Some(typed) => Some(typed),
-                None => return Err(several(ident, spellings)),
+        let own = |quoted| !self.own.is_empty() && self.own.contains(&Own { name: lower.clone(), quoted });
+        let only = spellings.others.is_empty().then_some(spellings.first);
+        let chosen = match only {
+            Some(only) => (only == lower || !own(true)).then_some(only),
+            None => match spellings.find(&ident.value) {
+                _ if own(true) => None,
+                None if own(false) => None,
+                None => return Err(several(ident, &spellings.all().collect())),
+                typed => typed,
             },
         };
         if let Some(chosen) = chosen {
@@ -186,11 +214,11 @@ impl Spelling<'_> {
         let [column, tail @ ..] = idents else { return Ok(()) };
         let schema = &self.schemas[index];
         if column.quote_style.is_none() {
-            let names = schema.fields().iter().map(|field| field.name());
-            let fits: BTreeSet<String> = names.filter(|name| alike(name, &column.value)).cloned().collect();
+            let names = schema.fields().iter().map(|field| field.name().as_str());
+            let fits: BTreeSet<&str> = names.filter(|name| alike(name, &column.value)).collect();
             match fits.first() {
                 Some(only) if fits.len() == 1 => set(column, only),
-                Some(_) => match fits.get(&column.value) {
+                Some(_) => match fits.get(column.value.as_str()) {
                     Some(typed) => set(column, typed),
                     None => return Err(several(column, &fits)),
                 },
@@ -348,7 +376,7 @@ fn members(data_type: &DataType, idents: &mut [Ident]) {
     }
 }
 
-fn several(ident: &Ident, spellings: &BTreeSet<String>) -> Error {
+fn several(ident: &Ident, spellings: &BTreeSet<&str>) -> Error {
     let quoted: Vec<String> = spellings.iter().map(|name| format!("\"{name}\"")).collect();
     Error::invalid_query_hint(
         format!("column {} may be {}", ident.value, quoted.join(" or ")),

@@ -1,34 +1,62 @@
 //! What `EXPLAIN` says first: per product, what its storage was asked for.
 //!
-//! Start reading at [`rows`].
+//! Start reading at [`Given::rows`].
 
 use std::fmt::Write as _;
 use std::sync::Arc;
 
 use arrow::array::{ArrayRef, RecordBatch, StringArray};
 use arrow::datatypes::SchemaRef;
+use datafusion::physical_plan::{ExecutionPlan, displayable};
 
 use crate::context::{Pushed, ScanReport};
 use crate::error::{Error, Result};
 use crate::plan::names::{Resolution, Target, View};
 use crate::plan::pin::PinnedEntry;
 
-/// One row per scan: the product's key, and what the scan was given, one fact a line.
-///
-/// A product without a scan (it was optimized away, or its connector reports nothing) gets one row all the same.
-pub(super) fn rows(entries: &[PinnedEntry], scans: &[ScanReport]) -> Vec<(String, String)> {
-    let mut rows = Vec::new();
-    for entry in entries {
-        let head = format!("domain: {}\nconnector: {}\nversion: {}", entry.domain, entry.connector, entry.version);
-        let alone = entries.iter().filter(|other| other.port_key == entry.port_key).count() == 1;
-        let is_own = |scan: &&ScanReport| scan.product == entry.port_key && (alone || scan.version == entry.version);
-        let mut own = scans.iter().filter(is_own).peekable();
-        if own.peek().is_none() {
-            rows.push((entry.key.clone(), head.clone()));
+/// What a plan was made from; told only when somebody asks.
+#[derive(Debug)]
+pub(crate) struct Given {
+    /// One row per view, see [`views`].
+    pub(super) views: Vec<(String, String)>,
+    /// What was pinned.
+    pub(super) entries: Vec<PinnedEntry>,
+    /// What each scan was given, in planning order.
+    pub(super) scans: Vec<ScanReport>,
+}
+
+impl Given {
+    /// One row per view; then one per scan: the product's key, and what the scan was given, one fact a line.
+    ///
+    /// A product without a scan (it was optimized away, or its connector reports nothing) gets one row all the same.
+    pub(super) fn rows(&self) -> Vec<(String, String)> {
+        let mut rows = self.views.clone();
+        for entry in &self.entries {
+            let head = format!("domain: {}\nconnector: {}\nversion: {}", entry.domain, entry.connector, entry.version);
+            let alone = self.entries.iter().filter(|other| other.port_key == entry.port_key).count() == 1;
+            let is_own =
+                |scan: &&ScanReport| scan.product == entry.port_key && (alone || scan.version == entry.version);
+            let mut own = self.scans.iter().filter(is_own).peekable();
+            if own.peek().is_none() {
+                rows.push((entry.key.clone(), head.clone()));
+            }
+            rows.extend(own.map(|scan| (entry.key.clone(), format!("{head}{}", facts(scan)))));
         }
-        rows.extend(own.map(|scan| (entry.key.clone(), format!("{head}{}", facts(scan)))));
+        rows
     }
-    rows
+
+    /// The rows and the physical plan as text.
+    pub(crate) fn text(&self, plan: &dyn ExecutionPlan) -> String {
+        let mut text = String::new();
+        for (name, facts) in self.rows() {
+            let _ = writeln!(text, "{name}");
+            for line in facts.lines() {
+                let _ = writeln!(text, "  {line}");
+            }
+        }
+        let _ = write!(text, "{}", displayable(plan).indent(false));
+        text
+    }
 }
 
 /// One row per view: its key, and the products and views that it stands on.
@@ -82,17 +110,4 @@ pub(super) fn batch(schema: &SchemaRef, rows: &[(String, String)]) -> Result<Opt
     ];
     let batch = RecordBatch::try_new(Arc::clone(schema), columns);
     batch.map(Some).map_err(|error| Error::internal("the rows of EXPLAIN do not fit its columns", error))
-}
-
-/// The rows and the physical plan as text.
-pub(super) fn text(rows: &[(String, String)], plan: &str) -> String {
-    let mut text = String::new();
-    for (name, facts) in rows {
-        let _ = writeln!(text, "{name}");
-        for line in facts.lines() {
-            let _ = writeln!(text, "  {line}");
-        }
-    }
-    text.push_str(plan);
-    text
 }

@@ -31,9 +31,9 @@ use datafusion::catalog::TableProvider;
 use datafusion::common::TableReference;
 use datafusion::datasource::empty::EmptyTable;
 use datafusion::datasource::{ViewTable, provider_as_source};
+use datafusion::error::Result as DfResult;
 use datafusion::execution::session_state::SessionState;
 use datafusion::logical_expr::{LogicalPlan, TableSource};
-use datafusion::physical_plan::{ExecutionPlan, displayable};
 use datafusion::sql::planner::SqlToRel;
 use tracing::{Instrument as _, Span, info_span};
 
@@ -49,8 +49,9 @@ use crate::version::VersionVector;
 use analyze::Watched;
 pub(crate) use analyze::{Measured, spilled};
 pub(crate) use decide::Decisions;
+pub(crate) use explain::Given;
 pub(crate) use ground::Ground;
-use names::{Resolution, Resolver, Scope, Target};
+use names::{Resolution, Resolver, Scope, Target, View};
 use parse::{Listing, Request};
 pub(crate) use pin::port_of;
 pub(crate) use reads::names_in;
@@ -73,9 +74,9 @@ pub(crate) async fn plan(
     let mut recorder = Recorder::new(&engine.log, &ctx, &statement.sql);
     let work = Box::pin(planned(engine, &ctx, statement, pins).instrument(recorder.span().clone()));
     match ctx.bounded(work).await {
-        Ok((runnable, rows)) => {
+        Ok((runnable, given)) => {
             recorder.planned();
-            Ok(Planned::new(Arc::clone(&engine.runtime), runnable, recorder, rows))
+            Ok(Planned::new(Arc::clone(&engine.runtime), runnable, recorder, given))
         }
         Err(error) => {
             // The limit on what may be read, where its error came back as another.
@@ -92,9 +93,9 @@ async fn planned(
     ctx: &QueryContext,
     statement: &Statement,
     pins: Option<&VersionVector>,
-) -> Result<(Runnable, Vec<(String, String)>)> {
+) -> Result<(Runnable, Given)> {
     let snapshot = engine.snapshot();
-    let mut resolution = resolve(engine, ctx, &snapshot, &statement.sql)?;
+    let resolution = resolve(engine, ctx, &snapshot, &statement.sql)?;
     let pinner = pin::Pinner { ctx, connectors: &engine.connectors, state: &engine.state, pins };
     let ground = Ground::of(&resolution, &snapshot, &engine.policy);
     let reports_before = ctx.scans.count();
@@ -111,54 +112,59 @@ async fn planned(
         true => pinned.providers.into_iter().zip(&keys).map(|(table, key)| Watched::over(table, key, &scans)).collect(),
         false => pinned.providers,
     };
-    let optimized = planning.in_scope(|| {
-        let logical = logical(&state, &mut resolution, &providers)?;
-        let bound = parameters::bind(logical, &resolution.scope.parameters, &statement.parameters)?;
-        state.optimize(&bound).map_err(ours)
+    let described = explain::views(&resolution);
+    let Resolution { scope, views, change, .. } = resolution;
+    let style = scope.parameters.clone();
+    let plan = planning.in_scope(|| {
+        let logical = logical(&state, scope, views, &providers)?;
+        let bound = parameters::bind(logical, &style, &statement.parameters)?;
+        optimized(&state, bound).map_err(ours)
     })?;
-    let physical =
-        state.query_planner().create_physical_plan(&optimized, &state).instrument(planning).await.map_err(ours)?;
+    let physical = state.query_planner().create_physical_plan(&plan, state.as_ref());
+    let physical = physical.instrument(planning).await.map_err(ours)?;
 
-    let schema = answer_schema(optimized.schema().as_arrow(), &physical.schema());
-    let reports = ctx.scans.since(reports_before);
-    let mut rows = explain::views(&resolution);
-    rows.extend(explain::rows(&pinned.entries, &reports));
+    let schema = answer_schema(plan.schema().as_arrow(), &physical.schema());
+    let given = Given { views: described, entries: pinned.entries, scans: ctx.scans.since(reports_before) };
+    let runs = !matches!(plan, LogicalPlan::Explain(_));
     let (plan, counted) = run::counted(physical).map_err(ours)?;
-    let change = resolution.change.take();
     let schema = if change.is_some() { count_schema() } else { schema };
-    let runs = !matches!(optimized, LogicalPlan::Explain(_));
     let (head, limits) = match counted {
         Some(count) => {
-            let measured = Measured { given: rows.clone(), keys, scans, rows: count };
+            let measured = Measured { given: given.rows(), keys, scans, rows: count };
             (Head::Measured(measured), ResultLimits::default())
         }
         None if runs && change.is_some() => (Head::None, ResultLimits::default()),
         None if runs => (Head::None, ResultLimits::new(&engine.settings.limits)),
-        None => (explain::batch(&schema, &rows)?.map_or(Head::None, Head::Ready), ResultLimits::default()),
+        None => (explain::batch(&schema, &given.rows())?.map_or(Head::None, Head::Ready), ResultLimits::default()),
     };
-    let scan_bytes = if runs { reports.iter().map(|report| report.bytes_kept).sum() } else { 0 };
+    let scan_bytes = if runs { given.scans.iter().map(|report| report.bytes_kept).sum() } else { 0 };
     let task = engine.runtime.template.task(&state, pinned.stores, &ctx.usage);
     let versions = pinned.versions;
     let ctx = ctx.clone();
     let runnable = Runnable { ctx, schema, plan, task, versions, head, scan_bytes, limits, products, change, ground };
-    Ok((runnable, rows))
+    Ok((runnable, given))
 }
 
-/// What each product's storage was asked for, and the physical plan, as text.
-pub(crate) fn explained(given: &[(String, String)], plan: &dyn ExecutionPlan) -> String {
-    explain::text(given, &displayable(plan).indent(false).to_string())
+/// The optimized plan: the one that [`SessionState::optimize`] makes, which copies every node first.
+fn optimized(state: &SessionState, plan: LogicalPlan) -> DfResult<LogicalPlan> {
+    if matches!(plan, LogicalPlan::Explain(_)) {
+        return state.optimize(&plan);
+    }
+    let analyzed = state.analyzer().execute_and_check(plan, state.config_options(), |_, _| {})?;
+    state.optimizer().optimize(analyzed, state, |_, _| {})
 }
 
 /// Tells the columns and the parameters of a statement, over the catalog's columns alone.
 pub(crate) fn describe(engine: &Engine, ctx: &QueryContext, sql: &str) -> Result<StatementInfo> {
     let snapshot = engine.snapshot();
-    let mut resolution = resolve(engine, ctx, &snapshot, sql)?;
-    let plan = schema_only(engine, &mut resolution)?;
-    let parameters = parameters::describe(&plan, &resolution.scope.parameters)?;
-    if resolution.change.is_some() {
+    let resolution = resolve(engine, ctx, &snapshot, sql)?;
+    let (style, writes) = (resolution.scope.parameters.clone(), resolution.change.is_some());
+    let plan = schema_only(engine, resolution)?;
+    let parameters = parameters::describe(&plan, &style)?;
+    if writes {
         return Ok(StatementInfo { schema: count_schema(), parameters, writes: true });
     }
-    let optimized = engine.runtime.template.planning().optimize(&plan)?;
+    let optimized = optimized(&engine.runtime.template.planning(), plan)?;
     Ok(StatementInfo { schema: Arc::new(optimized.schema().as_arrow().clone()), parameters, writes: false })
 }
 
@@ -201,8 +207,7 @@ fn listing_query(
     match parse::parse(&format!("SELECT * FROM {table}"), bytes)? {
         Request::Query(parsed) => {
             let resolver = Resolver::new(snapshot, decisions, &engine.log, bytes, ctx.temp.as_ref());
-            let mut resolution = resolver.resolve(parsed, ctx.default_schema.as_deref())?;
-            let plan = schema_only(engine, &mut resolution)?;
+            let plan = schema_only(engine, resolver.resolve(parsed, ctx.default_schema.as_deref())?)?;
             Ok(listing.query(&snapshot.catalog_name, plan.schema().as_arrow()))
         }
         Request::Listing(_) | Request::Write(_) => {
@@ -212,38 +217,39 @@ fn listing_query(
 }
 
 /// The logical plan over tables that have columns and no rows.
-fn schema_only(engine: &Engine, resolution: &mut Resolution) -> Result<LogicalPlan> {
+fn schema_only(engine: &Engine, resolution: Resolution) -> Result<LogicalPlan> {
     let state = engine.runtime.template.planning();
     let empty = |wanted: &names::Wanted| -> Arc<dyn TableProvider> {
         let schema = wanted.entry.tables[wanted.table].schema.clone();
         Arc::new(EmptyTable::new(schema.unwrap_or_else(|| Arc::new(Schema::empty()))))
     };
     let providers: Vec<_> = resolution.wanted.iter().map(empty).collect();
-    logical(&state, resolution, &providers)
+    logical(&state, resolution.scope, resolution.views, &providers)
 }
 
 /// The logical plan of a statement; views are planned first, each after those it stands on.
 fn logical(
     state: &SessionState,
-    resolution: &mut Resolution,
+    statement: Scope,
+    views: Vec<View>,
     providers: &[Arc<dyn TableProvider>],
 ) -> Result<LogicalPlan> {
-    let mut views: Vec<Arc<dyn TableProvider>> = Vec::with_capacity(resolution.views.len());
-    for view in &mut resolution.views {
-        let plan = scope(state, &mut view.scope, providers, &views).map_err(|error| Failure::ContractBroken {
+    let mut planned: Vec<Arc<dyn TableProvider>> = Vec::with_capacity(views.len());
+    for view in views {
+        let plan = scope(state, view.scope, providers, &planned).map_err(|error| Failure::ContractBroken {
             product: view.entry.id().name.to_string(),
             message: format!("its definition does not fit what it stands on: {error}"),
             hint: error.hint(),
         })?;
-        views.push(Arc::new(ViewTable::new(plan, None)));
+        planned.push(Arc::new(ViewTable::new(plan, None)));
     }
-    scope(state, &mut resolution.scope, providers, &views)
+    scope(state, statement, providers, &planned)
 }
 
 /// The logical plan of one scope.
 fn scope(
     state: &SessionState,
-    scope: &mut Scope,
+    mut scope: Scope,
     providers: &[Arc<dyn TableProvider>],
     views: &[Arc<dyn TableProvider>],
 ) -> Result<LogicalPlan> {
@@ -254,17 +260,17 @@ fn scope(
     };
     let own: Vec<Arc<dyn TableProvider>> = scope.sources.iter().map(|source| of(&source.target)).collect();
     let schemas: Vec<SchemaRef> = own.iter().map(|provider| provider.schema()).collect();
-    columns::spell(scope, &schemas)?;
-    let into = scope.into.clone().map(|(reference, provider)| (reference, provider_as_source(provider)));
-    let tables: HashMap<TableReference, Arc<dyn TableSource>> = scope
-        .sources
-        .iter()
-        .map(|source| source.reference.clone())
+    columns::spell(&mut scope, &schemas)?;
+    let Scope { statement, sources, into, .. } = scope;
+    let into = into.map(|(reference, provider)| (reference, provider_as_source(provider)));
+    let tables: HashMap<TableReference, Arc<dyn TableSource>> = sources
+        .into_iter()
+        .map(|source| source.reference)
         .zip(own.into_iter().map(provider_as_source))
         .chain(into)
         .collect();
     let tables = Tables { state, tables };
-    Ok(match SqlToRel::new(&tables).statement_to_plan(scope.statement.clone())? {
+    Ok(match SqlToRel::new(&tables).statement_to_plan(statement)? {
         // Of an INSERT the rows, in the columns of its table: what is done with them is the change's.
         LogicalPlan::Dml(insert) => Arc::unwrap_or_clone(insert.input),
         plan => plan,

@@ -140,12 +140,12 @@ fn syntax(error: DataFusionError, as_of: &[AsOf]) -> Error {
 
 fn admit(statement: DfStatement, parameters: Style, as_of: Vec<AsOf>) -> Result<Request> {
     let statement = match statement {
+        // Most statements; nothing else is to be told of them.
+        DfStatement::Statement(query) if matches!(*query, SqlStatement::Query(_)) => DfStatement::Statement(query),
         DfStatement::Statement(statement) => match listing(*statement)? {
             Ok(listing) => return Ok(Request::Listing(listing)),
             Err(mut other) => {
-                if let ControlFlow::Break(error) = VisitMut::visit(&mut other, &mut OnlyReads) {
-                    return Err(*error);
-                }
+                only_reads(&mut other)?;
                 let words = first_words(&other.to_string());
                 match write::read(other, words, parameters.clone(), as_of.clone())? {
                     Ok(write) => return Ok(Request::Write(Box::new(write))),
@@ -157,12 +157,18 @@ fn admit(statement: DfStatement, parameters: Style, as_of: Vec<AsOf>) -> Result<
     };
     check(&statement)?;
     let mut parsed = Parsed { statement, parameters, as_of };
-    if let Some(query) = query_mut(&mut parsed.statement)
-        && let ControlFlow::Break(error) = VisitMut::visit(query, &mut OnlyReads)
-    {
-        return Err(*error);
+    if let Some(query) = query_mut(&mut parsed.statement) {
+        only_reads(query)?;
     }
     Ok(Request::Query(parsed))
+}
+
+/// Refuses what writes inside a query.
+fn only_reads(statement: &mut SqlStatement) -> Result<()> {
+    match VisitMut::visit(statement, &mut OnlyReads) {
+        ControlFlow::Break(error) => Err(*error),
+        ControlFlow::Continue(()) => Ok(()),
+    }
 }
 
 /// Whether it is a query, or an `EXPLAIN` of one.

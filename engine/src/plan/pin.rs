@@ -124,7 +124,7 @@ impl Pinner<'_> {
         let known = drift::Pinned {
             product: port.product.clone(),
             table: port.table.clone(),
-            policy: wanted.entry.drift_policy(),
+            policy: wanted.entry.drift_policy,
             version: words(&pinned.version),
         };
         ctx.drift.pin(&port.key, known);

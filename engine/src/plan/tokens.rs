@@ -62,6 +62,9 @@ pub(super) fn prepare(sql: &str) -> Result<Tokens> {
         .with_unescape(true)
         .tokenize_with_location()
         .map_err(|error| Error::invalid_query(lower_first(&error.to_string())))?;
+    if tokens.iter().all(|token| is_settled(&token.token)) {
+        return Ok(Tokens { tokens, parameters: Style::None, as_of: Vec::new() });
+    }
     let mut numbering = Numbering::default();
     let mut out = Vec::with_capacity(tokens.len() + 4);
     let mut as_of = Vec::new();
@@ -88,6 +91,19 @@ pub(super) fn prepare(sql: &str) -> Result<Tokens> {
 
 fn push(out: &mut Vec<TokenWithSpan>, token: Token) {
     out.push(TokenWithSpan { token, span: Span::empty() });
+}
+
+/// Whether a token neither belongs to a parameter nor begins a clause of time travel, as in most statements all do.
+fn is_settled(token: &Token) -> bool {
+    match token {
+        Token::Word(word) => word.quote_style.is_some() || !may_travel(&word.value),
+        Token::Placeholder(_) | Token::Colon => false,
+        token => after_question(token).is_none(),
+    }
+}
+
+fn may_travel(word: &str) -> bool {
+    TRAVEL.iter().chain(&["FOR"]).any(|begin| word.eq_ignore_ascii_case(begin))
 }
 
 /// A text that starts in lower case, unless it starts with an abbreviation.
@@ -285,11 +301,14 @@ fn before_operand(keyword: Keyword) -> bool {
     )
 }
 
+/// What stands before `AS OF`.
+const TRAVEL: [&str; 4] = ["VERSION", "TIMESTAMP", "SYSTEM_TIME", "SYSTEM_VERSION"];
+
 /// Reads an `AS OF` clause that starts at `at`; gives it and the place after it.
 fn clause_at(tokens: &[TokenWithSpan], at: usize, out: &[TokenWithSpan]) -> Result<Option<(AsOf, usize)>> {
     let mut reader = Reader { tokens, at };
     let explicit = reader.word("FOR");
-    let Some(word) = reader.any(&["VERSION", "TIMESTAMP", "SYSTEM_TIME", "SYSTEM_VERSION"]) else {
+    let Some(word) = reader.any(&TRAVEL) else {
         return Ok(None);
     };
     if !(reader.word("AS") && reader.word("OF")) {

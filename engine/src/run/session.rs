@@ -31,7 +31,7 @@ use datafusion::logical_expr::{AggregateUDF, Expr, HigherOrderUDF, ScalarUDF, Ta
 use datafusion::optimizer::simplify_expressions::ExprSimplifier;
 use datafusion::prelude::SessionConfig;
 use object_store::ObjectStore;
-use parking_lot::RwLock;
+use parking_lot::{Mutex, RwLock};
 use url::Url;
 
 use crate::context::Usage;
@@ -41,9 +41,13 @@ use crate::run::memory::{self, QueryPool};
 use crate::run::rewrites;
 use crate::settings::Limits;
 
+/// States that are kept for further queries; when more are planned at a time, the others get their own.
+const KEPT_STATES: usize = 16;
+
 /// What every query's state starts from.
 pub(crate) struct Template {
     state: SessionState,
+    states: Mutex<Vec<Arc<SessionState>>>,
     env: RuntimeEnv,
     pool: Arc<dyn MemoryPool>,
 }
@@ -81,7 +85,7 @@ impl Template {
             .build();
         let rules = YieldingJoins::among(state.physical_optimizers());
         let state = SessionStateBuilder::new_from_existing(state).with_physical_optimizer_rules(rules).build();
-        Ok(Self { state: rewrites::with_json(state)?, env, pool })
+        Ok(Self { state: rewrites::as_needed(state)?, states: Mutex::default(), env, pool })
     }
 
     /// What a query runs with: its own stores and its own share of the memory.
@@ -110,9 +114,23 @@ impl Template {
     }
 
     /// A query's state for planning; it knows no stores, so that planning reads nothing but what connectors read.
-    pub(crate) fn planning(&self) -> SessionState {
+    ///
+    /// It is one that no query has any more, where there is one: the moment of its start is all that a state holds of a query, and
+    /// to copy the names of all functions takes longer than planning a small statement.
+    pub(crate) fn planning(&self) -> Arc<SessionState> {
+        let mut states = self.states.lock();
+        if let Some(unused) = states.iter_mut().find(|state| Arc::strong_count(state) == 1)
+            && let Some(state) = Arc::get_mut(unused)
+        {
+            state.mark_start_execution();
+            return Arc::clone(unused);
+        }
         let mut state = self.state.clone();
         state.mark_start_execution();
+        let state = Arc::new(state);
+        if states.len() < KEPT_STATES {
+            states.push(Arc::clone(&state));
+        }
         state
     }
 

@@ -46,6 +46,7 @@ fn entry(domain: &Arc<Domain>, product: &str, version: &str, status: Status, fur
         hash: "sha256:0".to_owned(),
         registered_at: None,
         registered_by: None,
+        drift_policy: Default::default(),
     })
 }
 

@@ -327,6 +327,7 @@ impl Mesh {
                 hash: String::new(),
                 registered_at: None,
                 registered_by: None,
+                drift_policy: Default::default(),
             }));
         }
         let memory = Arc::new(Memory { data, ..Memory::default() });
