@@ -7,7 +7,7 @@
 
 use std::sync::Arc;
 
-use arrow::datatypes::{Field, FieldRef, SchemaRef};
+use arrow::datatypes::{Field, FieldRef, Schema, SchemaRef};
 use datafusion::common::ScalarValue;
 use datafusion::datasource::table_schema::TableSchema;
 use datafusion::error::Result;
@@ -61,7 +61,9 @@ impl Columns {
     pub(crate) fn new(schema: SchemaRef, partitions: &[String]) -> Self {
         let (folders, held): (Vec<FieldRef>, Vec<FieldRef>) =
             schema.fields().iter().cloned().partition(|field| partitions.contains(field.name()));
-        let file_schema: SchemaRef = Arc::new(arrow::datatypes::Schema::new(held));
+        // The same pointer where nothing is parted: what was found out about it is found again without a comparison.
+        let is_whole = folders.is_empty() && schema.metadata().is_empty();
+        let file_schema = if is_whole { Arc::clone(&schema) } else { Arc::new(Schema::new(held)) };
         let scanned = TableSchema::builder(Arc::clone(&file_schema)).with_table_partition_cols(folders.clone()).build();
         Self { schema, file_schema, partitions: folders, scanned, hidden: HiddenColumns::default() }
     }

@@ -85,9 +85,10 @@ impl Footer {
 
     /// How this file differs from a promise; `find` is asked unless it was for the same promise before.
     pub(crate) fn differences(&self, promise: &SchemaRef, find: impl FnOnce() -> Vec<Difference>) -> Arc<[Difference]> {
-        if let Some((known, found)) = self.compared.lock().as_ref()
+        if let Some((known, found)) = self.compared.lock().as_mut()
             && (Arc::ptr_eq(known, promise) || known == promise)
         {
+            known.clone_from(promise);
             return Arc::clone(found);
         }
         let found: Arc<[Difference]> = find().into();
@@ -176,6 +177,11 @@ impl Footers {
     /// An empty cache of at most `limit` bytes.
     pub(crate) fn new(limit: u64) -> Self {
         Self { limit, kept: Mutex::default(), flights: Mutex::default() }
+    }
+
+    /// The footer of a pinned object, when it is in the cache.
+    pub(crate) fn known(&self, source: &Source, file: &ObjectMeta) -> Option<Arc<Footer>> {
+        self.kept.lock().get(&Key::of(source, file))
     }
 
     /// The footer of a pinned object, from the cache or from the store.

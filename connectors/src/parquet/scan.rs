@@ -9,6 +9,7 @@ use std::sync::Arc;
 use arrow::array::{RecordBatch, RecordBatchOptions};
 use arrow::datatypes::{Field, Schema, SchemaRef};
 use datafusion::catalog::Session;
+use datafusion::common::Statistics;
 use datafusion::config::TableParquetOptions;
 use datafusion::datasource::listing::PartitionedFile;
 use datafusion::datasource::memory::MemorySourceConfig;
@@ -160,13 +161,8 @@ impl ParquetTable {
         let mut at_once = if limit.is_some() { 1 } else { usize::MAX };
         while rest.peek().is_some() && limit.is_none_or(|limit| rows < limit as u64 || opened.is_empty()) {
             let batch: Vec<&TableFile> = rest.by_ref().take(at_once).collect();
-            let asked: Vec<_> = batch.into_iter().map(|file| self.checked(file).boxed()).collect();
-            let landed: Vec<_> = stream::iter(asked)
-                .buffered(FOOTERS_AT_A_TIME)
-                .try_collect()
-                .await
-                .map_err(datafusion::error::DataFusionError::from)?;
-            rows += landed.iter().map(|(_, footer): &(_, Arc<Footer>)| footer.groups.all_rows).sum::<u64>();
+            let landed = self.landed(batch).await.map_err(datafusion::error::DataFusionError::from)?;
+            rows += landed.iter().map(|(_, footer)| footer.groups.all_rows).sum::<u64>();
             opened.extend(landed);
             at_once = at_once.saturating_mul(2);
         }
@@ -176,8 +172,26 @@ impl ParquetTable {
         Ok(opened)
     }
 
-    async fn checked<'a>(&self, file: &'a TableFile) -> meshweave_engine::Result<(&'a TableFile, Arc<Footer>)> {
-        let footer = self.footers.get(&self.source, &file.meta).await?;
+    /// The footers of these files: most plans find all of them in the cache.
+    async fn landed<'a>(
+        &self,
+        files: Vec<&'a TableFile>,
+    ) -> meshweave_engine::Result<Vec<(&'a TableFile, Arc<Footer>)>> {
+        let known: Option<Vec<_>> =
+            files.iter().map(|file| Some((*file, self.footers.known(&self.source, &file.meta)?))).collect();
+        if let Some(known) = known {
+            return known.into_iter().map(|(file, footer)| self.checked(file, footer)).collect();
+        }
+        let get = async |file| self.checked(file, self.footers.get(&self.source, &file.meta).await?);
+        let asked: Vec<_> = files.into_iter().map(|file| get(file).boxed()).collect();
+        stream::iter(asked).buffered(FOOTERS_AT_A_TIME).try_collect().await
+    }
+
+    fn checked<'a>(
+        &self,
+        file: &'a TableFile,
+        footer: Arc<Footer>,
+    ) -> meshweave_engine::Result<(&'a TableFile, Arc<Footer>)> {
         promise::check(self.source.product(), &file.meta.location, &self.promise(), &footer)?;
         self.confirm(file, &footer);
         Ok((file, footer))
@@ -238,9 +252,10 @@ impl ParquetTable {
         let may_split =
             options.optimizer.repartition_file_scans && bytes >= options.optimizer.repartition_file_min_size as u64;
         let layout = partitions(weights, state.config().target_partitions(), may_split);
-        let groups = layout.iter().map(|part| self.file_group(part, kept, projected)).collect();
-        let parts: Vec<Part<'_>> = kept.iter().map(|kept| self.part(kept, &kept.groups)).collect();
-        let statistics = of_table(&self.columns, &parts, projected);
+        let of_file = |kept: &Kept<'_>| Arc::new(of_part(&self.columns, &self.part(kept, &kept.groups), projected));
+        let of_files: Vec<Arc<Statistics>> = kept.iter().map(of_file).collect();
+        let groups = layout.iter().map(|part| self.file_group(part, kept, &of_files, projected)).collect();
+        let statistics = of_table(&self.columns, &of_files);
         let statistics = if is_exact { statistics } else { statistics.to_inexact() };
 
         let mut parquet =
@@ -269,26 +284,39 @@ impl ParquetTable {
         Part { footer: &kept.footer, values: &kept.file.values, groups }
     }
 
-    fn file_group(&self, part: &[Share], kept: &[Kept<'_>], projected: &[&Field]) -> FileGroup {
-        FileGroup::new(part.iter().map(|share| self.partitioned_file(share, &kept[share.file], projected)).collect())
+    fn file_group(
+        &self,
+        part: &[Share],
+        kept: &[Kept<'_>],
+        of_files: &[Arc<Statistics>],
+        projected: &[&Field],
+    ) -> FileGroup {
+        let file = |share: &Share| {
+            let kept = &kept[share.file];
+            let statistics = match share.groups == kept.groups {
+                true => Arc::clone(&of_files[share.file]),
+                false => Arc::new(of_part(&self.columns, &self.part(kept, &share.groups), projected)),
+            };
+            partitioned_file(share, kept, statistics)
+        };
+        FileGroup::new(part.iter().map(file).collect())
     }
+}
 
-    /// One file, or some of its row groups. Its range says that it is not to be cut again.
-    fn partitioned_file(&self, share: &Share, kept: &Kept<'_>, projected: &[&Field]) -> PartitionedFile {
-        let total = kept.footer.groups.rows.len();
-        let mut access = vec![RowGroupAccess::Skip; total];
-        for &group in &share.groups {
-            access[group] = RowGroupAccess::Scan;
-        }
-        let statistics = of_part(&self.columns, &self.part(kept, &share.groups), projected);
-        let end = i64::try_from(kept.file.meta.size).unwrap_or(i64::MAX);
-        let mut file = PartitionedFile::new_from_meta(kept.file.meta.clone())
-            .with_partition_values(kept.file.values.clone())
-            .with_extension(ParquetAccessPlan::new(access))
-            .with_range(0, end);
-        file.statistics = Some(Arc::new(statistics));
-        file
+/// One file, or some of its row groups. Its range says that it is not to be cut again.
+fn partitioned_file(share: &Share, kept: &Kept<'_>, statistics: Arc<Statistics>) -> PartitionedFile {
+    let total = kept.footer.groups.rows.len();
+    let mut access = vec![RowGroupAccess::Skip; total];
+    for &group in &share.groups {
+        access[group] = RowGroupAccess::Scan;
     }
+    let end = i64::try_from(kept.file.meta.size).unwrap_or(i64::MAX);
+    let mut file = PartitionedFile::new_from_meta(kept.file.meta.clone())
+        .with_partition_values(kept.file.values.clone())
+        .with_extension(ParquetAccessPlan::new(access))
+        .with_range(0, end);
+    file.statistics = Some(statistics);
+    file
 }
 
 /// Rows without columns, as many as a log counts; no file is opened.

@@ -5,6 +5,8 @@
 //!
 //! Start reading at [`of_table`].
 
+use std::sync::Arc;
+
 use arrow::datatypes::Field;
 use datafusion::common::stats::Precision;
 use datafusion::common::{ColumnStatistics, ScalarValue, Statistics};
@@ -75,22 +77,23 @@ fn count(number: u64) -> usize {
 }
 
 /// Statistics of all parts together.
-pub(crate) fn of_table(columns: &Columns, parts: &[Part<'_>], projected: &[&Field]) -> Statistics {
-    let each: Vec<Statistics> = parts.iter().map(|part| of_part(columns, part, projected)).collect();
+///
+/// - `parts`: as [`of_part`] gives them.
+pub(crate) fn of_table(columns: &Columns, parts: &[Arc<Statistics>]) -> Statistics {
     let width = columns.scanned.table_schema().fields().len();
     Statistics {
-        num_rows: each.iter().fold(Precision::Exact(0), |sum, part| sum.add(&part.num_rows)),
+        num_rows: parts.iter().fold(Precision::Exact(0), |sum, part| sum.add(&part.num_rows)),
         total_byte_size: Precision::Absent,
-        column_statistics: (0..width).map(|column| together(&each, column)).collect(),
+        column_statistics: (0..width).map(|column| together(parts, column)).collect(),
     }
 }
 
-fn together(parts: &[Statistics], column: usize) -> ColumnStatistics {
+fn together(parts: &[Arc<Statistics>], column: usize) -> ColumnStatistics {
     let nulls = parts
         .iter()
         .fold(Precision::Exact(0), |sum: Precision<usize>, part| sum.add(&part.column_statistics[column].null_count));
     let filled = || {
-        let is_filled = |part: &&Statistics| {
+        let is_filled = |part: &&Arc<Statistics>| {
             let nulls = &part.column_statistics[column].null_count;
             !matches!((nulls, &part.num_rows), (Precision::Exact(n), Precision::Exact(rows)) if n == rows)
         };
