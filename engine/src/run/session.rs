@@ -115,8 +115,8 @@ impl Template {
 
     /// A query's state for planning; it knows no stores, so that planning reads nothing but what connectors read.
     ///
-    /// It is one that no query has any more, where there is one: the moment of its start is all that a state holds of a query, and
-    /// to copy the names of all functions takes longer than planning a small statement.
+    /// It is one that no query has any more, where there is one: all that a state holds of a query (the moment of its start, its aliases, its
+    /// options) is made anew, and to copy the names of all functions takes longer than planning a small statement.
     pub(crate) fn planning(&self) -> Arc<SessionState> {
         let mut states = self.states.lock();
         if let Some(unused) = states.iter_mut().find(|state| Arc::strong_count(state) == 1)

@@ -152,19 +152,21 @@ impl DomainStorage {
     }
 
     /// The path of a local place, when nothing but links on this path could ever lead it elsewhere: it was found at the path that is
-    /// written, which lies below every local prefix and below a folder that the process allows.
+    /// written, and every local prefix is one of the folders above it, below one that the process allows.
     fn only_way(&self, url: &str, found: &Location) -> Option<PathBuf> {
-        let (address, _) = Address::parse(url).ok()?.split_pattern();
-        if address.scheme().is_some() {
+        if !found.is_local() {
             return None;
         }
+        let (address, _) = Address::parse(url).ok()?.split_pattern();
         let written = self.path(&address).ok()?;
-        let is_above = |folder: std::io::Result<PathBuf>| folder.is_ok_and(|folder| written.starts_with(folder));
+        let folders = std::iter::once(&self.context.mesh).chain(&self.context.settings.local);
+        let allowed: Vec<PathBuf> = folders.filter_map(|folder| std::path::absolute(folder).ok()).collect();
+        let is_above = |prefix: &Prefix| {
+            let prefix = self.path(&prefix.address);
+            prefix.is_ok_and(|prefix| written.starts_with(&prefix) && allowed.iter().any(|f| prefix.starts_with(f)))
+        };
         let mut prefixes = self.prefixes.iter().filter(|prefix| prefix.address.scheme().is_none());
-        let mut allowed = std::iter::once(&self.context.mesh).chain(&self.context.settings.local);
-        let is_only = prefixes.all(|prefix| is_above(self.path(&prefix.address)))
-            && allowed.any(|folder| is_above(std::path::absolute(folder)))
-            && Path::from_absolute_path(&written).is_ok_and(|path| path == found.path);
+        let is_only = prefixes.all(is_above) && Path::from_absolute_path(&written).is_ok_and(|path| path == found.path);
         is_only.then_some(written)
     }
 

@@ -24,7 +24,7 @@ pub(super) struct Places(Mutex<HashMap<String, (PathBuf, Location)>>);
 impl Places {
     /// Where a place leads.
     ///
-    /// Cost: one look at the file system, without waiting for what lies there.
+    /// Cost: one look at the file system.
     pub(super) fn get(&self, url: &str) -> Option<Location> {
         let (path, location) = self.0.lock().get(url)?.clone();
         is_real(&path).then_some(location)

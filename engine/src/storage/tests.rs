@@ -445,6 +445,7 @@ fn a_place_that_is_kept_leads_where_it_would_be_found() {
     let context = context(&mesh, &[]);
     let (prefixes, url) = ([PrefixConfig::new("file://./data/")], "file://./data/orders/*.parquet");
     let kept = storage(&context, &prefixes).unwrap();
+    let tells_links = local::is_real(&mesh);
     let compare = |is_kept: bool| {
         let words = |found: Result<Location>| match found {
             Ok(place) => Ok((place.path, place.pattern, place.url)),
@@ -453,7 +454,7 @@ fn a_place_that_is_kept_leads_where_it_would_be_found() {
         let fresh = words(storage(&context, &prefixes).unwrap().locate(url));
         let (once, twice) = (kept.locate(url), kept.locate(url));
         if let (Ok(once), Ok(twice)) = (&once, &twice) {
-            assert_eq!(Arc::ptr_eq(&once.store, &twice.store), is_kept);
+            assert_eq!(Arc::ptr_eq(&once.store, &twice.store), is_kept && tells_links);
         }
         assert_eq!(words(once), fresh);
         assert_eq!(words(twice), fresh);
@@ -482,4 +483,19 @@ fn a_place_that_is_kept_leads_where_it_would_be_found() {
     let two = storage(&context, &two).unwrap();
     let (once, twice) = (two.locate("file://./moved/orders/").unwrap(), two.locate("file://./moved/orders/").unwrap());
     assert!(!Arc::ptr_eq(&once.store, &twice.store), "another prefix may come to lead elsewhere");
+}
+
+#[test]
+fn a_prefix_that_is_no_longer_allowed_is_refused_though_its_places_were_found() {
+    let (above, links) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let above = above.path().canonicalize().unwrap();
+    std::fs::create_dir_all(above.join("mesh/data/orders")).unwrap();
+    let allowed = links.path().join("allowed");
+    std::os::unix::fs::symlink(&above, &allowed).unwrap();
+    let context = context(&above.join("mesh"), &[&allowed]);
+    let storage = storage(&context, &[PrefixConfig::new(format!("file://{}/", above.display()))]).unwrap();
+    storage.locate("file://./data/orders/").unwrap();
+    std::fs::remove_file(&allowed).unwrap();
+    let refused = storage.locate("file://./data/orders/").unwrap_err();
+    assert_eq!(refused.kind(), Kind::InvalidConfiguration, "{refused}");
 }

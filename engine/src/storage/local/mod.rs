@@ -1,10 +1,11 @@
 //! Local folders: symbolic links are followed before anything is compared, when a place is named and at every request.
 //!
-//! Reading and listing are done here, each in one turn of a thread that may wait. Looks at a few files that are at hand, on a disk of this
-//! machine, take no such turn: to change threads takes longer than to look. Whatever writes is the library's.
+//! Reading and listing are done here, each in one turn of a thread that may wait. Looks at a few files that are at hand (`at_hand.rs`)
+//! take no such turn: to change threads takes longer than to look. Whatever writes is the library's.
 //!
 //! Start reading at [`real_path`] and [`ConfinedFiles`].
 
+mod at_hand;
 mod read;
 mod unlinked;
 mod walk;
@@ -36,8 +37,8 @@ use self::walk::Walk;
 
 /// Files that a listing finds in one turn.
 const LISTED_AT_A_TIME: usize = 1024;
-/// Files at hand that are looked at without a turn of another thread, which takes longer than so many looks.
-const LOOKED_AT: usize = 16;
+/// Entries of a folder at hand that are looked at without a turn of another thread, which takes longer than so many looks.
+const LOOKED_AT: usize = 24;
 
 /// Follows every symbolic link of a path; what does not exist yet is appended to its nearest ancestor that does.
 ///
@@ -208,7 +209,7 @@ impl ObjectStore for ConfinedFiles {
         let path = self.files.path_to_filesystem(location)?;
         if options.head
             && is_below(&path, &self.roots)
-            && let Some(file) = unlinked::file_at_hand(&path)
+            && let Some(file) = at_hand::file(&path)
         {
             return read::get(file, &path, location.clone(), &options);
         }
@@ -237,9 +238,8 @@ impl ObjectStore for ConfinedFiles {
         let folder = prefix.parts().fold(PathBuf::from("/"), |path, part| path.join(part.as_ref()));
         let (roots, location) = (Arc::clone(&self.roots), prefix.clone());
         let begin = async move || {
-            let at_hand = is_below(&folder, &roots).then(|| unlinked::folder_at_hand(&folder)).flatten();
-            if let Some(opened) = at_hand {
-                return begun(Walk::new(opened, folder, location)?, |walk| walk.take_plain(LOOKED_AT));
+            if let Some(opened) = is_below(&folder, &roots).then(|| at_hand::folder(&folder)).flatten() {
+                return begun(Walk::new(opened, folder, location)?, |walk| walk.take_at_hand(LOOKED_AT));
             }
             waiting(move || match opened_folder(&folder, &roots, &location)? {
                 Some(opened) => begun(Walk::new(opened, folder, location)?, |walk| walk.take(LISTED_AT_A_TIME)),

@@ -32,24 +32,6 @@ pub(super) fn open_folder(path: &Path) -> Opened {
     opened(path, OFlags::RDONLY | OFlags::DIRECTORY)
 }
 
-/// Opens a file for reading, as [`at_hand`].
-pub(super) fn file_at_hand(path: &Path) -> Option<File> {
-    // Whatever is no file does not hold up who opens it.
-    at_hand(path, OFlags::RDONLY | OFlags::NONBLOCK)
-}
-
-/// Opens a folder for listing, as [`at_hand`].
-pub(super) fn folder_at_hand(path: &Path) -> Option<File> {
-    at_hand(path, OFlags::RDONLY | OFlags::DIRECTORY)
-}
-
-/// Opens what can be looked at without waiting for another machine: every step of the path is known to the system already, no link
-/// stands on it, and it lies on a disk of this machine. None when one of this is not so, or nobody can tell.
-fn at_hand(path: &Path, how: OFlags) -> Option<File> {
-    let opened = if is_plain(path) { resolve::open_known(path, how | OFlags::CLOEXEC).ok()? } else { return None };
-    resolve::is_on_disk(&opened).then_some(opened)
-}
-
 /// Whether a path exists and is its own real path: absolute, without `.` and `..`, and no link on the way.
 pub(in crate::storage) fn is_real(path: &Path) -> bool {
     matches!(opened(path, OFlags::PATH), Opened::Sure(Ok(_)))
@@ -68,7 +50,7 @@ fn opened(path: &Path, how: OFlags) -> Opened {
 }
 
 /// Whether a path is absolute and holds neither `.` nor `..`.
-fn is_plain(path: &Path) -> bool {
+pub(super) fn is_plain(path: &Path) -> bool {
     path.is_absolute() && path.components().all(|part| matches!(part, Component::RootDir | Component::Normal(_)))
 }
 
@@ -77,29 +59,12 @@ mod resolve {
     use std::fs::File;
     use std::path::Path;
 
-    use rustix::fs::{CWD, Mode, OFlags, ResolveFlags, fstatfs, openat2};
+    use rustix::fs::{CWD, Mode, OFlags, ResolveFlags, openat2};
     use rustix::io::{Result, retry_on_intr};
-
-    /// The kinds of file systems that are a disk or the memory of this machine: bcachefs, btrfs, ext4 (and older), F2FS, tmpfs, XFS, ZFS.
-    ///
-    /// # Source
-    /// statfs(2), and `include/uapi/linux/magic.h`.
-    const DISKS: [u32; 7] = [0xca45_1a4e, 0x9123_683e, 0x0000_ef53, 0xf2f5_2010, 0x0102_1994, 0x5846_5342, 0x2fc1_2fc1];
 
     pub(super) fn open(path: &Path, how: OFlags) -> Result<File> {
         let opened = || openat2(CWD, path, how, Mode::empty(), ResolveFlags::NO_SYMLINKS);
         retry_on_intr(opened).map(File::from)
-    }
-
-    /// The same, when no step of the path has to be looked up on storage.
-    pub(super) fn open_known(path: &Path, how: OFlags) -> Result<File> {
-        let resolve = ResolveFlags::NO_SYMLINKS | ResolveFlags::CACHED;
-        openat2(CWD, path, how, Mode::empty(), resolve).map(File::from)
-    }
-
-    pub(super) fn is_on_disk(file: &File) -> bool {
-        let kind = fstatfs(file).ok().and_then(|found| u32::try_from(found.f_type & 0xffff_ffff).ok());
-        kind.is_some_and(|kind| DISKS.contains(&kind))
     }
 }
 
@@ -113,14 +78,6 @@ mod resolve {
 
     pub(super) fn open(_: &Path, _: OFlags) -> Result<File> {
         Err(Errno::NOSYS)
-    }
-
-    pub(super) fn open_known(_: &Path, _: OFlags) -> Result<File> {
-        Err(Errno::NOSYS)
-    }
-
-    pub(super) fn is_on_disk(_: &File) -> bool {
-        false
     }
 }
 
@@ -153,10 +110,6 @@ mod tests {
         assert!(matches!(open(&real.join("a/../a/file")), Opened::Unknown));
         let Opened::Sure(Err(error)) = open(&real.join("a/none")) else { panic!("it is not there") };
         assert_eq!(error.kind(), ErrorKind::NotFound);
-
-        assert!(file_at_hand(&real.join("a/file")).is_some() && folder_at_hand(&real.join("a")).is_some());
-        assert!(file_at_hand(&real.join("link/file")).is_none() && folder_at_hand(&real.join("link")).is_none());
-        assert!(folder_at_hand(&real.join("a/file")).is_none() && file_at_hand(Path::new("/proc/self/stat")).is_none());
 
         assert!(matches!(open_folder(&real.join("a")), Opened::Sure(Ok(_))));
         assert!(matches!(open_folder(&real.join("link")), Opened::Linked));

@@ -18,6 +18,7 @@ use object_store::{ObjectMeta, Result};
 use rustix::fs::{AtFlags, Dir, DirEntry, FileType, Mode, OFlags, Stat, fstat, openat, statat};
 use rustix::io::retry_on_intr;
 
+use super::at_hand::{self, Look};
 use super::read::{Seen, described, failed};
 
 /// How folders are opened.
@@ -42,13 +43,30 @@ struct Folder {
     identity: (u64, u64),
 }
 
+/// What only somebody who may wait can look at.
+struct Elsewhere;
+
+impl Folder {
+    /// A file among the entries of a folder at hand; none for what is no object, or is there no more.
+    fn at_hand(&self, entry: &DirEntry) -> Result<Option<ObjectMeta>, Elsewhere> {
+        let within = self.entries.fd().map_err(|_| Elsewhere)?;
+        let text = entry.file_name().to_str().map_err(|_| Elsewhere)?;
+        match at_hand::look(within, entry.file_name(), self.identity.0) {
+            Look::File(_) if is_upload(text) => Ok(None),
+            Look::File(seen) => Ok(Some(described(&seen, below(&self.location, text).map_err(|_| Elsewhere)?))),
+            Look::Gone => Ok(None),
+            Look::Elsewhere => Err(Elsewhere),
+        }
+    }
+}
+
 /// Opens a folder, links followed.
 pub(super) fn open(path: &FilePath) -> std::io::Result<File> {
     Ok(retry_on_intr(|| rustix::fs::open(path, FOLDER, Mode::empty()))?.into())
 }
 
 impl Walk {
-    /// A listing of an open folder.
+    /// A listing of an open folder, whose disk is met by it.
     ///
     /// - `path`: its path, for errors.
     /// - `location`: what it is called in the store.
@@ -58,6 +76,7 @@ impl Walk {
     pub(super) fn new(folder: File, path: PathBuf, location: Path) -> Result<Self> {
         let mut walk = Self { open: Vec::new(), held: None };
         let seen = fstat(&folder).map_err(failed)?;
+        at_hand::met(&folder, seen.st_dev);
         walk.enter(Dir::new(folder), path, location, &seen)?;
         Ok(walk)
     }
@@ -74,25 +93,28 @@ impl Walk {
         (found, false)
     }
 
-    /// The same, up to what may lead elsewhere: anything but a plain file of the first folder is left for a further turn.
-    pub(super) fn take_plain(&mut self, most: usize) -> (VecDeque<Result<ObjectMeta>>, bool) {
+    /// The files among so many entries of a folder at hand, up to what may lead elsewhere, which is left for a further turn.
+    pub(super) fn take_at_hand(&mut self, most: usize) -> (VecDeque<Result<ObjectMeta>>, bool) {
         let mut found = VecDeque::new();
-        while found.len() < most {
+        for _ in 0..most {
             let Some(folder) = self.open.last_mut() else { return (found, true) };
-            let entry = folder.entries.read();
-            let is_plain = |entry: &DirEntry| is_self(entry) || entry.file_type() == FileType::RegularFile;
-            match entry {
-                Some(Ok(entry)) if !is_plain(&entry) => {
-                    self.held = Some(entry);
-                    break;
-                }
-                entry => {
-                    let looked = self.look(entry);
+            match folder.entries.read() {
+                Some(Ok(entry)) if is_self(&entry) => {}
+                Some(Ok(entry)) => match folder.at_hand(&entry) {
+                    Ok(Some(file)) => found.push_back(Ok(file)),
+                    Ok(None) => {}
+                    Err(Elsewhere) => {
+                        self.held = Some(entry);
+                        return (found, false);
+                    }
+                },
+                rest => {
+                    let looked = self.look(rest);
                     found.extend(self.unless_failed(looked));
                 }
             }
         }
-        (found, false)
+        (found, self.open.is_empty())
     }
 
     /// The next file; none after the last one.
@@ -168,11 +190,18 @@ fn is_self(entry: &DirEntry) -> bool {
     matches!(entry.file_name().to_bytes(), b"." | b"..")
 }
 
-fn shown(seen: &Stat) -> Seen {
-    let seconds = Duration::from_secs(seen.st_mtime.unsigned_abs());
-    let second: SystemTime = if seen.st_mtime < 0 { UNIX_EPOCH - seconds } else { UNIX_EPOCH + seconds };
-    let modified = second + Duration::from_nanos(seen.st_mtime_nsec);
-    Seen { inode: seen.st_ino, size: u64::try_from(seen.st_size).unwrap_or(0), modified }
+fn shown(found: &Stat) -> Seen {
+    let size = u64::try_from(found.st_size).unwrap_or(0);
+    seen(found.st_ino, size, found.st_mtime, found.st_mtime_nsec)
+}
+
+/// What a look at a file shows.
+///
+/// - `seconds`, `nanos`: since 1970, of its last change; the first may be before.
+pub(super) fn seen(inode: u64, size: u64, seconds: i64, nanos: u64) -> Seen {
+    let whole = Duration::from_secs(seconds.unsigned_abs());
+    let second: SystemTime = if seconds < 0 { UNIX_EPOCH - whole } else { UNIX_EPOCH + whole };
+    Seen { inode, size, modified: second + Duration::from_nanos(nanos) }
 }
 
 /// What is there; none when it is not, or is not what it was when its folder was read.
@@ -210,14 +239,14 @@ mod tests {
         all
     }
 
-    /// The files of a folder, two in a turn after so many plain ones.
-    fn listed(folder: &std::path::Path, plain: usize) -> Vec<ObjectMeta> {
+    /// The files of a folder, two in a turn after a look at so many entries at hand.
+    fn listed(folder: &std::path::Path, at_hand: usize) -> Vec<ObjectMeta> {
         let location = Path::from_absolute_path(folder).unwrap();
         let Some(opened) = present(open(folder)).unwrap() else { return Vec::new() };
         let mut walk = Walk::new(opened, folder.to_owned(), location.clone()).unwrap();
-        let (found, mut is_all) = walk.take_plain(plain);
+        let (found, mut is_all) = walk.take_at_hand(at_hand);
         let mut found: Vec<ObjectMeta> = found.into_iter().map(Result::unwrap).collect();
-        assert!(found.len() <= plain);
+        assert!(found.len() <= at_hand);
         assert!(found.iter().all(|file| file.location.parts().count() == location.parts().count() + 1), "{found:?}");
         while !is_all {
             let (some, is_end) = walk.take(2);
@@ -259,11 +288,15 @@ mod tests {
             std::fs::write(folder.path().join(name), name).unwrap();
         }
         let walk = || Walk::new(open(folder.path()).unwrap(), folder.path().to_owned(), Path::from("t")).unwrap();
-        let (found, is_all) = walk().take_plain(3);
+        // With the folder itself, the one above it, and the end.
+        let (found, is_all) = walk().take_at_hand(6);
         assert!(is_all && found.len() == 2, "{found:?}");
+        let (found, is_all) = walk().take_at_hand(2);
+        assert!(!is_all && found.len() <= 2, "every entry counts: {found:?}");
         std::os::unix::fs::symlink(folder.path().join("a"), folder.path().join("link")).unwrap();
+        std::fs::create_dir(folder.path().join("below")).unwrap();
         let mut walk = walk();
-        let (found, is_all) = walk.take_plain(9);
+        let (found, is_all) = walk.take_at_hand(9);
         assert!(!is_all && found.len() <= 2, "{found:?}");
         assert_eq!(found.len() + walk.take(9).0.len(), 3);
     }
