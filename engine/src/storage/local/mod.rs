@@ -298,6 +298,48 @@ mod tests {
         assert!(open(unlinked::open).unwrap().is_ok(), "a link that stays below the roots is one");
     }
 
+    #[cfg(target_os = "linux")]
+    #[tokio::test]
+    async fn a_few_files_at_hand_take_no_turn_of_another_thread() {
+        use futures::FutureExt;
+        use object_store::ObjectStoreExt;
+
+        let folder = tempfile::tempdir().unwrap();
+        let root = folder.path().canonicalize().unwrap();
+        for name in ["a", "b"] {
+            std::fs::write(root.join(name), name).unwrap();
+        }
+        let prefix = Path::from_absolute_path(&root).unwrap();
+        let store = ConfinedFiles::new(vec![root.clone()]);
+        let sorted = |mut found: Vec<ObjectMeta>| {
+            found.sort_by(|a, b| a.location.cmp(&b.location));
+            found
+        };
+        // Whoever may wait meets the disk.
+        let first = sorted(store.list(Some(&prefix)).try_collect().await.unwrap());
+        let head = prefix.clone().join("a");
+        let at_once = store.list(Some(&prefix)).try_collect::<Vec<_>>().now_or_never();
+        let looked = store.head(&head).now_or_never();
+        assert_eq!(
+            (at_once.is_some(), looked.is_some()),
+            (at_hand::can_be_at_hand(&root), at_hand::can_be_at_hand(&root))
+        );
+        assert!(at_once.is_none_or(|listed| sorted(listed.unwrap()) == first));
+        assert!(looked.is_none_or(|looked| looked.unwrap() == first[0]));
+
+        std::fs::create_dir(root.join("below")).unwrap();
+        std::fs::write(root.join("below/c"), "c").unwrap();
+        symlink(root.join("a"), root.join("link")).unwrap();
+        assert!(
+            store.list(Some(&prefix)).try_collect::<Vec<_>>().now_or_never().is_none(),
+            "a folder may lead elsewhere"
+        );
+        assert!(store.head(&prefix.clone().join("link")).now_or_never().is_none(), "and so may a link");
+        let all = sorted(store.list(Some(&prefix)).try_collect().await.unwrap());
+        let theirs: Vec<ObjectMeta> = LocalFileSystem::new().list(Some(&prefix)).try_collect().await.unwrap();
+        assert_eq!(all, sorted(theirs));
+    }
+
     #[test]
     fn a_link_out_of_the_roots_is_opened_by_nobody() {
         let (inside, outside) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
