@@ -11,6 +11,7 @@
 pub(crate) mod admission;
 mod cooperative;
 mod counted;
+mod in_lists;
 mod memory;
 mod rewrites;
 mod seat;

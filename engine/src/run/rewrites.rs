@@ -16,6 +16,8 @@ use datafusion::logical_expr::{Expr, LogicalPlan};
 use datafusion::optimizer::analyzer::function_rewrite::ApplyFunctionRewrites;
 use datafusion::optimizer::{AnalyzerRule, ApplyOrder, OptimizerConfig, OptimizerRule};
 
+use super::in_lists::NullsInLists;
+
 /// How the names of the JSON functions begin; their operators are calls, too, once they are planned.
 const PREFIX: &str = "json_";
 
@@ -30,16 +32,15 @@ struct SetComparisons(Arc<dyn OptimizerRule + Send + Sync>);
 /// The library's name of the rule that [`SetComparisons`] stands for.
 const SET_COMPARISON: &str = "rewrite_set_comparison";
 
-/// The state with the JSON functions; every plan becomes what the library makes of it.
+/// The state with the JSON functions; every plan becomes what the library makes of it, but for NULL in lists.
 ///
 /// # Errors
 /// Those of the library.
 pub(super) fn as_needed(mut state: SessionState) -> DfResult<SessionState> {
     datafusion_functions_json::register_all(&mut state)?;
     let rewrites = JsonRewrites(ApplyFunctionRewrites::new(state.analyzer().function_rewrites.clone()));
-    let analyzing = std::iter::once(Arc::new(rewrites) as Arc<dyn AnalyzerRule + Send + Sync>)
-        .chain(state.analyzer().rules.iter().cloned())
-        .collect();
+    let ours: [Arc<dyn AnalyzerRule + Send + Sync>; 2] = [Arc::new(NullsInLists), Arc::new(rewrites)];
+    let analyzing = ours.into_iter().chain(state.analyzer().rules.iter().cloned()).collect();
     let optimizing = state.optimizers().iter().map(|rule| match rule.name() {
         SET_COMPARISON => Arc::new(SetComparisons(Arc::clone(rule))) as Arc<dyn OptimizerRule + Send + Sync>,
         _ => Arc::clone(rule),
@@ -82,7 +83,7 @@ fn calls_json(expr: &Expr) -> bool {
 }
 
 /// Whether a plan holds such an expression, in a subquery or outside.
-fn holds(plan: &LogicalPlan, is_wanted: impl Fn(&Expr) -> bool) -> DfResult<bool> {
+pub(super) fn holds(plan: &LogicalPlan, is_wanted: impl Fn(&Expr) -> bool) -> DfResult<bool> {
     let mut is_found = false;
     plan.apply_with_subqueries(|node| {
         node.apply_expressions(|expr| {
@@ -117,8 +118,8 @@ mod tests {
         let ours = as_needed(plain()).unwrap();
         assert_eq!(
             ours.analyzer().rules.len(),
-            theirs.analyzer().rules.len() + 1,
-            "the rewrites are a rule, and are not applied a second time"
+            theirs.analyzer().rules.len() + 2,
+            "the rewrites are a rule, and are not applied a second time; nulls in lists are another"
         );
         assert!(ours.analyzer().function_rewrites.is_empty() && !theirs.analyzer().function_rewrites.is_empty());
         for (sql, is_rewritten) in [
