@@ -1,8 +1,8 @@
 //! Rewrites that few statements need, made only where they are needed.
 //!
 //! The JSON functions come with rewrites that read a value as what it is cast to, and comparisons with `ANY` and `ALL` of a subquery are
-//! rewritten into subqueries that others know. DataFusion puts every statement through them, which costs a twentieth of planning a join
-//! of six tables each; most statements hold neither.
+//! rewritten into subqueries that others know. DataFusion puts every statement through them, which costs a twentieth and a fiftieth of
+//! planning a join of six tables; most statements hold neither.
 //!
 //! Start reading at [`as_needed`].
 
